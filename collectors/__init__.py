@@ -1,0 +1,1 @@
+"""Where logs come from: sources bring bytes, framings cut records, formats make events of them."""

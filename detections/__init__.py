@@ -1,0 +1,54 @@
+"""What looks wrong: Sigma rules on the live stream. A library: no process, no I/O but loading.
+
+`hinomi.detections.load` gives a `Rules`; the worker asks `current()` between blocks and matches with
+that `RuleSet`; correlations run in the responder (`hinomi.detections.correlation`).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from hinomi.event import Event
+from hinomi.hits import RuleInfo
+
+
+@dataclass(frozen=True)
+class RuleFault:
+    """A rule that could not be loaded, or that failed on an event; it is disabled alone."""
+
+    rule: str
+    where: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class MatchResult:
+    """``hits`` are (index of the event in the block, rule); ``cost`` is seconds per rule id, where measured."""
+
+    hits: Sequence[tuple[int, RuleInfo]]
+    faults: Sequence[RuleFault] = ()
+    cost: Mapping[str, float] = field(default_factory=dict)
+
+
+class RuleSet(Protocol):
+    """An immutable, compiled set of rules."""
+
+    generation: int
+    rules: Mapping[str, RuleInfo]
+    unmapped: Mapping[str, Sequence[str]]
+    """Rule id → Sigma fields that no field map of its log source knows; shown, never silent."""
+    faults: Sequence[RuleFault]
+    fields: frozenset[str]
+    """ECS fields that its rules read: columns for the event store."""
+
+    def match(self, events: Sequence[Event]) -> MatchResult:
+        """Match a block's events (enriched, ECS); also raises `vendor:<dataset>` hits for ``event.kind: alert``."""
+        ...
+
+
+class Rules(Protocol):
+    """The rule folders, watched."""
+
+    def current(self) -> RuleSet:
+        """Return the newest whole set; a new `generation` where files have changed."""
+        ...

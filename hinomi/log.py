@@ -1,0 +1,43 @@
+"""Our own log lines: a fixed event name ``part.verb`` and fields, JSON or plain, on stderr.
+
+No names of people or files go into them; values are cut, so a hostile line cannot flood them.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+LONGEST = 500
+
+
+def _cut(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key, value in fields.items():
+        if isinstance(value, str) and len(value) > LONGEST and key != "exception":
+            fields[key] = value[:LONGEST] + "…"
+    return fields
+
+
+def configure(role: str, *, json: bool = True, level: int = logging.INFO) -> None:
+    """Set this process up to log; ``role`` is written into every line."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _cut,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False) if json else structlog.dev.ConsoleRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.bind_contextvars(role=role)
+
+
+def get() -> Any:
+    """Return the logger; call it as ``log.info("spool.full", source=…)``."""
+    return structlog.get_logger()

@@ -1,0 +1,1 @@
+"""What to do about it: alerts, incidents, durable playbook runs, vendors and messages."""

@@ -1,0 +1,1 @@
+"""TODO (messages): compose(template, language, facts) -> Composed."""

@@ -1,0 +1,1 @@
+"""What people read: one module per report kind. Entry points ``hinomi.reports``."""
