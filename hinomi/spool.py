@@ -67,14 +67,18 @@ class Log:
         self._zip = zstandard.ZstdCompressor(level=1)
         self._unzip = zstandard.ZstdDecompressor()
 
-    def append(self, entries: Sequence[Entry], state: Mapping[str, bytes | None] | None = None) -> list[int]:
+    def append(
+        self, entries: Sequence[Entry], state: Mapping[str, bytes | None] | None = None, *, force: bool = False
+    ) -> list[int]:
         """Add blocks and set (None: delete) state in one durable commit; return their numbers.
+
+        ``force`` writes beyond the bound, for the few blocks that must never wait.
 
         Raises:
             FullError: If the file is at its bound; nothing was written.
             sqlite3.Error: If the disk refuses (full, read-only); nothing was written.
         """
-        if entries and self.full:
+        if entries and not force and self.full:
             raise FullError(f"{self.path.name} is full", hint="wait for its readers, or raise spool.max_bytes")
         db, seqs = self._db, []
         db.execute("BEGIN IMMEDIATE")

@@ -1,0 +1,132 @@
+"""One way to ask for anything: over HTTP while `serve` runs, else the same application in this process.
+
+CONTRACTS 9: a lock held by `serve` means HTTP only, and no answer in 5 s is a failure; a lock held by
+another command is waited for; with the lock free, the command acts as ``local:<user>``.
+"""
+
+import asyncio
+import getpass
+import json
+import os
+import tomllib
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from hinomi.cli.output import say
+from hinomi.errors import AuthError, ConfigError, HinomiError
+from hinomi.runtime.lock import DataLock, holder
+
+ANSWER = 5.0
+"""Seconds a server has to answer."""
+
+
+def find_config(given: str | None) -> Path:
+    """Return the settings file: --config, $HINOMI_CONFIG, ./hinomi.toml, ~/.config/hinomi/hinomi.toml.
+
+    Raises:
+        ConfigError: If there is none; says where it looked.
+    """
+    if given:
+        path = Path(given)
+        if not path.exists():
+            raise ConfigError("no such settings file", where=path, hint="hinomi init DIR makes one")
+        return path
+    places = [Path("hinomi.toml"), Path.home() / ".config/hinomi/hinomi.toml"]
+    for place in places:
+        if place.exists():
+            return place
+    raise ConfigError("no settings file", hint=f"give --config FILE, or make one: hinomi init DIR (looked at {', '.join(map(str, places))})")
+
+
+def data_folder(config: Path) -> Path:
+    """Return the data folder without reading all settings: most commands only need the lock in it."""
+    try:
+        named = tomllib.loads(config.read_text(encoding="utf-8")).get("data", "data")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"not TOML: {error}", where=config) from error
+    return (config.resolve().parent / os.environ.get("HINOMI_DATA", str(named))).resolve()
+
+
+class Client:
+    """Asks the API of one data folder."""
+
+    def __init__(self, config: str | None):
+        """Find the settings file and its data folder."""
+        self.config = find_config(config)
+        self.data = data_folder(self.config)
+
+    def get(self, path: str, **params: Any) -> Any:
+        """Return the JSON answer of a GET; parameters that are None are left out."""
+        return self.call("GET", path, params=params)
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the JSON answer of a POST."""
+        return self.call("POST", path, body=body or {})
+
+    def call(
+        self, method: str, path: str, *, params: dict[str, Any] | None = None, body: dict[str, Any] | None = None, raw: bool = False
+    ) -> Any:
+        """Ask; return the JSON (``raw``: the bytes) of the answer.
+
+        Raises:
+            HinomiError: With the server's own message, hint and exit code.
+        """
+        query = urlencode([(k, v) for k, vs in (params or {}).items() for v in (vs if isinstance(vs, list | tuple) else [vs]) if v is not None])
+        target = f"/api/v1/{path}" + (f"?{query}" if query else "")
+        about = holder(self.data)
+        if about.get("address"):
+            status, content = self._over_http(about["address"], method, target, body)
+        else:
+            status, content = self._in_process(method, target, body)
+        if status >= 400:
+            raise _error(status, content)
+        return content if raw else json.loads(content) if content else None
+
+    def _over_http(self, address: str, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        request = urllib.request.Request(address + target, method=method)  # noqa: S310 - the address is the lock's
+        request.add_header("Authorization", f"Bearer {self._key()}")
+        if body is not None:
+            request.data = json.dumps(body).encode()
+            request.add_header("Content-Type", "application/json")
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER) as answer:  # noqa: S310
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+        except (OSError, TimeoutError) as error:
+            raise HinomiError(
+                f"hinomi serve at {address} does not answer: {error}", hint="look at its log; hinomi doctor says more"
+            ) from error
+
+    def _key(self) -> str:
+        if key := os.environ.get("HINOMI_KEY"):
+            return key
+        path = self.data / "keys" / "admin.key"
+        try:
+            return path.read_text().strip()
+        except OSError as error:
+            raise AuthError("no key", hint=f"set HINOMI_KEY, or let {path} be readable") from error
+
+    def _in_process(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        from hinomi.runtime.local import answer, needs_driving
+
+        acts = method != "GET"
+        with DataLock(self.data, what=f"hinomi {target.split('?')[0].rsplit('/', 1)[-1]}", shared=not acts, wait=30.0):
+            result = asyncio.run(answer(self.config, getpass.getuser(), method, target, body))
+            if result.waiting and needs_driving(target):
+                say("hinomi serve does not run: what was asked for is carried out by this command …")
+            return result.status, result.content
+
+
+def _error(status: int, content: bytes) -> HinomiError:
+    try:
+        body = json.loads(content)
+    except ValueError:
+        return HinomiError(f"answer {status} of the server", hint="look at its log")
+    error = HinomiError(body.get("title", f"answer {status}"), hint=body.get("hint"))
+    codes = {400: 2, 401: 4, 403: 5}
+    error.exit_code = int(body.get("exit_code") or codes.get(status, 1))
+    return error

@@ -1,0 +1,69 @@
+"""The ``hinomi`` command: finds the nouns, says errors in one line, ends with the right code."""
+
+import importlib
+import pkgutil
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from hinomi import __version__
+from hinomi.cli import nouns
+from hinomi.errors import HinomiError
+from hinomi.text import _
+
+
+class Nouns(click.Group):
+    """Every module of `hinomi.cli.nouns` is a command; it is imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the modules."""
+        return sorted(module.name for module in pkgutil.iter_modules(nouns.__path__))
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """Import the noun's module and return its command."""
+        if name not in self.list_commands(ctx):
+            return None
+        found: Any = importlib.import_module(f"{nouns.__name__}.{name}")
+        command: click.Command = found.command
+        return command
+
+
+@click.group(
+    cls=Nouns,
+    epilog=_(
+        "Examples:  hinomi demo  ·  hinomi init /srv/hinomi  ·  hinomi incident list  ·  hinomi help exit-codes"
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="hinomi")
+@click.option("--config", type=click.Path(dir_okay=False), envvar="HINOMI_CONFIG", help=_("Settings file (hinomi.toml)."))
+@click.pass_context
+def cli(ctx: click.Context, config: str | None) -> None:
+    """Collect, detect, respond, report: the fire watch-tower of a board of education."""
+    ctx.obj = {"config": config}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; an operator's mistake is one line and a hint, a bug is a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        code = cli.main(args=None if argv is None else list(argv), prog_name="hinomi", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except HinomiError as error:
+        click.echo(f"{_('error:')} {error}", err=True)
+        if error.hint:
+            click.echo(f"       {error.hint}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(_("interrupted"), err=True)
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0

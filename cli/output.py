@@ -1,0 +1,98 @@
+"""How answers are shown: ``-o table|json|jsonl|csv|id``. Standard output is data, messages go to stderr."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+FORMATS = ("table", "json", "jsonl", "csv", "id")
+_RISKY = ("=", "+", "-", "@", "\t", "\r")
+
+
+def cell(value: Any) -> str:
+    """Return one value as people read it; nothing is an empty cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return " ".join(cell(item) for item in value)
+    if isinstance(value, dict):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def inert(text: str) -> str:
+    """Return the text without control characters: what a log line says must not move the cursor."""
+    return "".join(c if c == "\n" or (c.isprintable()) else "\ufffd" for c in text)
+
+
+def guard(text: str) -> str:
+    """Return a CSV cell that no spreadsheet takes for a formula."""
+    return "'" + text if text.startswith(_RISKY) else text
+
+
+def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fmt: str, *, title: str | None = None) -> None:
+    """Print rows; json and jsonl carry every field, table and csv the columns named."""
+    if fmt == "json":
+        click.echo(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
+    elif fmt == "jsonl":
+        for row in rows:
+            click.echo(json.dumps(dict(row), ensure_ascii=False, default=str))
+    elif fmt == "id":
+        for row in rows:
+            click.echo(cell(row.get("number", row.get("id"))))
+    elif fmt == "csv":
+        text = io.StringIO()
+        writer = csv.writer(text)
+        writer.writerow(columns)
+        writer.writerows([guard(cell(row.get(name))) for name in columns] for row in rows)
+        click.echo("\ufeff" + text.getvalue(), nl=False)
+    else:
+        _table(rows, columns, title)
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    table = Table(title=title, box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(inert(cell(row.get(name)))) for name in columns))
+    console.print(table)
+
+
+def show_one(row: Mapping[str, Any], fmt: str) -> None:
+    """Print one thing: its fields beneath each other, or as JSON."""
+    if fmt in ("json", "jsonl"):
+        click.echo(json.dumps(dict(row), ensure_ascii=False, indent=2 if fmt == "json" else None, default=str))
+        return
+    if fmt == "csv":
+        show([row], list(row), "csv")
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, show_header=False, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column(overflow="fold")
+    for name, value in row.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            text = "\n".join("  ".join(cell(item) for item in entry.values() if item not in (None, "", {}, [])) for entry in value)
+        else:
+            text = cell(value)
+        table.add_row(name, Text(inert(text)))
+    Console().print(table)
+
+
+def say(text: str) -> None:
+    """Print a message for people, on stderr."""
+    click.echo(text, err=True)

@@ -1,0 +1,40 @@
+"""Where everything lies in the data folder, and which partitions there are."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from hinomi.settings import Settings
+
+#: A spool block may go when these have it behind them; a hits block when the responder has.
+SPOOL_READERS = ("worker", "storer")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Paths below one data folder."""
+
+    data: Path
+
+    def spool(self, partition: str) -> Path:
+        """Return the file of a partition's records."""
+        return self.data / "spool" / f"{partition}.db"
+
+    def hits(self, partition: str) -> Path:
+        """Return the file of a partition's hits."""
+        return self.data / "hits" / f"{partition}.db"
+
+    @property
+    def positions(self) -> Path:
+        """Return the folder of the readers' positions."""
+        return self.data / "run" / "pos"
+
+    @property
+    def run(self) -> Path:
+        """Return the folder of what lives as long as the processes: sockets, statistics."""
+        return self.data / "run"
+
+
+def partitions(settings: Settings) -> list[str]:
+    """Return the names of all partitions, trusted ones first."""
+    trusted = [f"trusted-{n}" for n in range(settings.spool.trusted)]
+    return trusted + [f"bulk-{n}" for n in range(settings.spool.bulk)]

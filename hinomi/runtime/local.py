@@ -1,0 +1,74 @@
+"""Commands without a server: the same application in this process, then the engine until it has settled."""
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from sqlalchemy import func, select
+
+from hinomi.api.app import create_app
+from hinomi.api.auth import local_caller
+from hinomi.audit import head
+from hinomi.audit.seals import Seals
+from hinomi.playbooks.engine.outbox import Executor
+from hinomi.runtime.parts import Core, build_core, build_deps
+from hinomi.settings import load_settings
+from hinomi.state import t
+
+SETTLE = 60.0
+"""Longest time in seconds that a command drives the engine."""
+
+#: Routes whose acts have effects outside: the engine is driven until they are verified, waiting or timed out.
+_EFFECTS = ("/hosts/", "/approvals/", "/decisions/", "/runs/", "/receipts/", "/reports/", "/incidents/")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the application answered, and whether effects were left waiting."""
+
+    status: int
+    content: bytes
+    waiting: bool = False
+
+
+def needs_driving(target: str) -> bool:
+    """Tell whether a POST to this route may have effects outside."""
+    return any(part in target for part in _EFFECTS)
+
+
+async def answer(config: Path, user: str, method: str, target: str, body: dict[str, Any] | None) -> Answer:
+    """Ask the application in this process, and carry out what it was asked for."""
+    settings = load_settings(config)
+    core = build_core(settings)
+    app = create_app(build_deps(core), local=local_caller(user))
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://local") as client:
+        content = json.dumps(body).encode() if body is not None else None
+        response = await client.request(method, target, content=content, headers={"content-type": "application/json"})
+    waiting = False
+    if method != "GET" and response.status_code < 400 and needs_driving(target):
+        waiting = await _drive(core)
+    with core.state.read() as conn:
+        Seals(settings.data).write(head(conn), core.clock.now())
+    core.state.close()
+    return Answer(response.status_code, response.content, waiting)
+
+
+async def _drive(core: Core) -> bool:
+    """Run due effects until none is due soon; return whether there were any."""
+    executor = Executor(core.state, core.engine, core.clock)
+    deadline, any_done = time.monotonic() + SETTLE, False
+    while time.monotonic() < deadline:
+        wait = await executor.run_due()
+        with core.state.write() as conn:
+            core.engine.tick(conn, core.clock.now())
+            open_effects = conn.execute(select(func.count()).where(t.outbox.c.state.in_(["waiting", "leased"]))).scalar_one()
+        if not open_effects or wait is None or wait > 5.0:
+            break
+        any_done = True
+        await asyncio.sleep(min(wait, 1.0))
+    return any_done

@@ -1,0 +1,109 @@
+"""The composition root: builds the parts from settings and hands them to each other."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from hinomi.api.deps import Deps
+from hinomi.audit.seals import Seals
+from hinomi.clock import Clock, SystemClock
+from hinomi.detections import load as load_rules
+from hinomi.directory import Directory
+from hinomi.directory import load as load_directory
+from hinomi.errors import Faults, HinomiError
+from hinomi.events import EventStore, open_store
+from hinomi.links import Links
+from hinomi.playbooks.channels import Channel, channels
+from hinomi.playbooks.engine import Engine
+from hinomi.playbooks.vendors import Adapter, vendors
+from hinomi.reports.builder import Builder
+from hinomi.runtime.folders import Folders
+from hinomi.runtime.wake import poke
+from hinomi.settings import Settings
+from hinomi.state import State
+
+
+@dataclass(frozen=True)
+class Core:
+    """What the responder and the api share in kind (each process builds its own)."""
+
+    settings: Settings
+    clock: Clock
+    state: State
+    links: Links
+    engine: Engine
+
+
+def build_adapters(settings: Settings) -> dict[str, Adapter]:
+    """Make an adapter for each vendor in the settings.
+
+    Raises:
+        Faults: Naming every vendor table that cannot be used.
+    """
+    made: dict[str, Adapter] = {}
+    faults: list[HinomiError] = []
+    for name, table in settings.vendors.items():
+        try:
+            made[name] = vendors.get(str(table.get("product", name)))({k: v for k, v in table.items() if k != "product"})
+        except HinomiError as error:
+            faults.append(HinomiError(f"[vendors.{name}]: {error}", where=settings.file, hint=error.hint))
+    if faults:
+        raise Faults(faults)
+    return made
+
+
+def build_channels(settings: Settings) -> dict[str, Channel]:
+    """Make every channel that the settings configure."""
+    made = ((name, make(settings)) for name, make in channels)
+    return {name: channel for name, channel in made if channel is not None}
+
+
+def _directory(conn: Connection) -> Directory:
+    return load_directory(conn)
+
+
+def build_core(settings: Settings, clock: Clock | None = None) -> Core:
+    """Open the state store (bringing it to the newest revision) and build the engine."""
+    clock = clock or SystemClock()
+    state = State(settings.state_url)
+    state.migrate()
+    links = Links(settings.data)
+    engine = Engine(
+        settings, links, _directory, build_adapters(settings), build_channels(settings), Builder(settings, state)
+    )
+    return Core(settings, clock, state, links, engine)
+
+
+class _LazyStore:
+    """Opens the event store read-only at first use: most commands never need it."""
+
+    def __init__(self, settings: Settings):
+        self._settings = settings
+        self._store: EventStore | None = None
+
+    def __call__(self) -> EventStore:
+        self._store = self._store or open_store(self._settings)
+        return self._store
+
+
+def build_deps(core: Core) -> Deps:
+    """Build what the api's routes use."""
+    settings = core.settings
+    rules = None
+
+    def current_rules() -> object:
+        nonlocal rules
+        rules = rules or load_rules(settings)
+        return rules.current()
+
+    return Deps(
+        settings=settings,
+        state=core.state,
+        clock=core.clock,
+        links=core.links,
+        seals=Seals(settings.data),
+        engine=core.engine,
+        rules=current_rules,
+        store=_LazyStore(settings),
+        poke=lambda: poke(Folders(settings.data).run, "responder"),
+    )

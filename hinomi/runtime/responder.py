@@ -1,0 +1,191 @@
+"""Commit C: the responder turns hits into alerts, incidents, runs and their first intents, then acts.
+
+One state-store transaction takes a batch of hits (the urgent lane first) together with their position;
+the outbox's effects follow outside of it. APScheduler only ticks the sweeps; it holds no truth.
+"""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import OperationalError
+
+from hinomi import audit, log
+from hinomi.audit.seals import Seals
+from hinomi.clock import Clock
+from hinomi.detections import Rules
+from hinomi.detections.correlation import Correlator
+from hinomi.directory import load as load_directory
+from hinomi.hits import Hit, decode
+from hinomi.playbooks.engine import Engine
+from hinomi.playbooks.engine.outbox import Executor
+from hinomi.playbooks.incidents import alerts
+from hinomi.runtime.failpoint import hit as failpoint
+from hinomi.runtime.folders import Folders
+from hinomi.runtime.wake import Waker
+from hinomi.settings import Settings
+from hinomi.spool import Log, save_position
+from hinomi.state import State, t
+
+LANES = ("urgent", "rest")
+BATCH_HITS = 4000
+
+
+@dataclass
+class HitsReader:
+    """One partition's hits, with the position of each lane."""
+
+    log: Log
+    position: dict[str, int]
+
+    def name(self, lane: str) -> str:
+        """Return the name of a lane's position row."""
+        return f"{self.log.id}:{lane}"
+
+
+class Responder:
+    """The only reader of hits. ``stop`` ends it after the batch at hand."""
+
+    def __init__(self, settings: Settings, names: Sequence[str], state: State, rules: Rules, engine: Engine, clock: Clock):
+        """Take what the composition root made."""
+        self.settings, self.names, self.state, self.rules, self.engine, self.clock = settings, names, state, rules, engine, clock
+        self.folders = Folders(settings.data)
+        self.executor = Executor(state, engine, clock, failpoint=failpoint)
+        self.seals = Seals(settings.data)
+        self.correlator = Correlator(rules.current())
+        self._generation = rules.current().generation
+        self._readers: dict[str, HitsReader] = {}
+        self._work = asyncio.Event()
+
+    async def run(self, waker: Waker, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set: hits and effects beside each other."""
+        scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
+        scheduler.add_job(self._tick, "interval", seconds=1)
+        scheduler.add_job(self._seal, "interval", seconds=60)
+        scheduler.start()
+        effects = asyncio.create_task(self._effects(stop))
+        try:
+            while not stop.is_set():
+                more = await asyncio.to_thread(self.take)
+                self._work.set()
+                if not more:
+                    await waker.wait(1.0)
+        finally:
+            self._work.set()
+            scheduler.shutdown(wait=False)
+            await effects
+            await asyncio.to_thread(self._write_seal)
+
+    async def _effects(self, stop: asyncio.Event) -> None:
+        while not stop.is_set():
+            self._work.clear()
+            try:
+                wait = await self.executor.run_due()
+            except OperationalError as error:
+                log.get().error("responder.state_away", error=str(error))
+                wait = 1.0
+            await asyncio.to_thread(self._write_seal)
+            try:
+                async with asyncio.timeout(min(wait if wait is not None else 1.0, 1.0)):
+                    await self._work.wait()
+            except TimeoutError:
+                pass
+
+    async def _tick(self) -> None:
+        await asyncio.to_thread(self._tick_now)
+        self._work.set()
+
+    def _tick_now(self) -> None:
+        try:
+            with self.state.write() as conn:
+                self.engine.tick(conn, self.clock.now())
+        except OperationalError as error:  # locked or full disk: the next tick tries again
+            log.get().error("responder.tick_failed", error=str(error))
+
+    async def _seal(self) -> None:
+        await asyncio.to_thread(self._write_seal)
+
+    def _write_seal(self) -> None:
+        with self.state.read() as conn:
+            head = audit.head(conn)
+        self.seals.write(head, self.clock.now())
+
+    def take(self) -> bool:
+        """Take one batch of each partition's hits; return whether any were there."""
+        self._reload()
+        found = False
+        for lane in LANES:
+            for name in self.names:
+                reader = self._reader(name)
+                if reader is not None and self._take(reader, lane):
+                    found = True
+            if found and lane == "urgent":
+                return True
+        return found
+
+    def _reload(self) -> None:
+        ruleset = self.rules.current()
+        if ruleset.generation != self._generation:
+            self._generation = ruleset.generation
+            self.correlator = Correlator(ruleset)
+
+    def _reader(self, name: str) -> HitsReader | None:
+        path = self.folders.hits(name)
+        if name not in self._readers and path.exists():
+            opened = Log(path)
+            with self.state.read() as conn:
+                position = {lane: _position(conn, f"{opened.id}:{lane}") for lane in LANES}
+            self._readers[name] = HitsReader(opened, position)
+        return self._readers.get(name)
+
+    def _take(self, reader: HitsReader, lane: str) -> bool:
+        rows = reader.log.read(reader.position[lane], lane=lane, limit=32)
+        if not rows:
+            return False
+        hits: list[Hit] = []
+        last = reader.position[lane]
+        for row in rows:
+            hits += decode(row.payload)
+            last = row.seq
+            if len(hits) >= BATCH_HITS:
+                break
+        try:
+            self._commit(reader.name(lane), last, hits)
+        except OperationalError as error:  # locked, or the disk is full: the hits stay where they are
+            log.get().error("responder.commit_failed", error=str(error))
+            time.sleep(0.2)
+            return True
+        reader.position[lane] = last
+        save_position(self.folders.positions, reader.log.id, "responder", reader.position)
+        return True
+
+    def _commit(self, name: str, seq: int, hits: list[Hit]) -> None:
+        now = self.clock.now()
+        failpoint("responder.before_commit")
+        with self.state.write() as conn:
+            directory = load_directory(conn)
+            found = self.correlator.feed(conn, hits, now)
+            own = [hit for hit in hits if not hit.rule.silent]
+            alerts.record_hits(conn, [*own, *found], now=now, directory=directory, on_change=self.engine.on_incident)
+            _save_position(conn, name, seq)
+            failpoint("responder.in_commit")
+        failpoint("responder.after_commit")
+
+    def close(self) -> None:
+        """Close the logs."""
+        for reader in self._readers.values():
+            reader.log.close()
+
+
+def _position(conn: Connection, name: str) -> int:
+    return int(conn.execute(select(t.position.c.seq).where(t.position.c.name == name)).scalar_one_or_none() or 0)
+
+
+def _save_position(conn: Connection, name: str, seq: int) -> Any:
+    add = insert(t.position).values(name=name, seq=seq)
+    return conn.execute(add.on_conflict_do_update(index_elements=["name"], set_={"seq": seq}))

@@ -1,0 +1,157 @@
+"""One process of `hinomi serve`: ``python -m hinomi.runtime.role ROLE --config FILE``.
+
+Roles: receiver, worker:<partition>, storer, responder, api. A role ends cleanly at SIGTERM, and ends
+when the supervisor that started it is gone.
+"""
+
+import argparse
+import asyncio
+import ctypes
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hinomi import log
+from hinomi.clock import SystemClock
+from hinomi.runtime.folders import Folders, partitions
+from hinomi.settings import Settings, load_settings
+from hinomi.state import State
+
+PR_SET_PDEATHSIG = 1
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() == 1:
+        raise SystemExit(0)
+
+
+def _stop_at_signal() -> threading.Event:
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
+
+
+def _wait_for(paths: list[Path], stop: threading.Event) -> bool:
+    """Wait until the writers have made their files; False if it is to stop before."""
+    while not all(path.exists() for path in paths):
+        if stop.wait(0.02):
+            return False
+    return True
+
+
+def run_receiver(settings: Settings, _: str) -> None:
+    """Take records in until SIGTERM."""
+    from hinomi.runtime.receiver import Receiver
+
+    asyncio.run(_until_signal(lambda stop: Receiver(settings, State(settings.state_url), SystemClock()).run(stop)))
+
+
+async def _until_signal(start: Callable[[asyncio.Event], object]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    await start(stop)  # type: ignore[misc]  # every role's run() is a coroutine
+
+
+def run_worker(settings: Settings, partition: str) -> None:
+    """Match one partition's events until SIGTERM."""
+    from hinomi.runtime.wake import Waker
+    from hinomi.runtime.worker import Worker
+
+    stop = _stop_at_signal()
+    if partition.startswith("bulk"):
+        os.nice(10)
+    folders = Folders(settings.data)
+    if not _wait_for([folders.spool(partition)], stop):
+        return
+    worker = Worker(settings, partition, State(settings.state_url))
+    worker.run(Waker(folders.run, f"worker-{partition}"), stop)
+    worker.close()
+
+
+def run_storer(settings: Settings, _: str) -> None:
+    """Write the event store until SIGTERM."""
+    from hinomi.detections import load
+    from hinomi.events import open_store
+    from hinomi.runtime.storer import Storer
+    from hinomi.runtime.wake import Waker
+
+    stop = _stop_at_signal()
+    os.nice(10)
+    folders = Folders(settings.data)
+    names = partitions(settings)
+    if not _wait_for([folder(name) for name in names for folder in (folders.spool, folders.hits)], stop):
+        return
+    store = open_store(settings, writable=True, fields=load(settings).current().fields)
+    storer = Storer(settings, names, State(settings.state_url), store)
+    waker = Waker(folders.run, "storer")
+    while not stop.is_set():
+        if not storer.step():
+            waker.wait_blocking(1.0)
+    storer.close()
+
+
+def run_responder(settings: Settings, _: str) -> None:
+    """Answer hits until SIGTERM."""
+    from hinomi.detections import load
+    from hinomi.runtime.parts import build_core
+    from hinomi.runtime.responder import Responder
+    from hinomi.runtime.wake import Waker
+
+    core = build_core(settings)
+    responder = Responder(settings, partitions(settings), core.state, load(settings), core.engine, core.clock)
+    waker = Waker(Folders(settings.data).run, "responder")
+    asyncio.run(_until_signal(lambda stop: responder.run(waker, stop)))
+    responder.close()
+
+
+def run_api(settings: Settings, _: str) -> None:
+    """Serve the api and pages until SIGTERM."""
+    import uvicorn
+
+    from hinomi.api.app import create_app
+    from hinomi.runtime.parts import build_core, build_deps
+
+    host, port = settings.api.address
+    app = create_app(build_deps(build_core(settings)))
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3)
+    uvicorn.Server(config).run()
+
+
+ROLES: dict[str, Callable[[Settings, str], None]] = {
+    "receiver": run_receiver,
+    "worker": run_worker,
+    "storer": run_storer,
+    "responder": run_responder,
+    "api": run_api,
+}
+
+
+def roles(settings: Settings) -> list[str]:
+    """Return the roles that `serve` starts."""
+    return ["receiver", *(f"worker:{name}" for name in partitions(settings)), "storer", "responder", "api"]
+
+
+def main() -> None:
+    """Run one role."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("role")
+    parser.add_argument("--config", type=Path, required=True)
+    args = parser.parse_args()
+    _die_with_parent()
+    log.configure(args.role)
+    name, _, argument = args.role.partition(":")
+    started = time.monotonic()
+    log.get().info("role.start", pid=os.getpid())
+    ROLES[name](load_settings(args.config), argument)
+    log.get().info("role.end", seconds=round(time.monotonic() - started, 1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""`hinomi serve`: starts the roles as processes, restarts one that dies, ends them all at SIGTERM."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hinomi import log
+from hinomi.runtime.lock import DataLock
+from hinomi.runtime.role import roles
+from hinomi.settings import Settings
+from hinomi.state import State
+
+GRACE = 10.0
+"""Seconds a role gets to end by itself."""
+
+
+@dataclass
+class Child:
+    """One role's process."""
+
+    role: str
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    not_before: float = 0.0
+    failures: int = field(default=0)
+
+
+class Supervisor:
+    """Holds the data folder's lock while the roles run."""
+
+    def __init__(self, settings: Settings, config: Path):
+        """Take the settings, and the file that each role reads again."""
+        self.settings, self.config = settings, config
+        self.children = [Child(role) for role in roles(settings)]
+        self._stop = threading.Event()
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; return the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        with DataLock(self.settings.data, what="hinomi serve", address=self.settings.api.url, wait=30.0):
+            state = State(self.settings.state_url)
+            state.migrate()
+            state.close()
+            log.get().info("serve.start", api=self.settings.api.url, ingest=self.settings.ingest.listen)
+            while not self._stop.is_set():
+                for child in self.children:
+                    self._tend(child)
+                self._stop.wait(0.2)
+            self._end()
+        return 0
+
+    def _tend(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.process is not None:
+            code = child.process.poll()
+            if code is None:
+                if child.failures and now - child.started > 30:
+                    child.failures = 0
+                return
+            child.failures += 1
+            pause = min(0.1 * 2**child.failures, 5.0) if child.failures > 1 else 0.0
+            log.get().error("serve.role_died", died=child.role, code=code, again_in=pause)
+            child.process, child.not_before = None, now + pause
+        if now >= child.not_before:
+            command = [sys.executable, "-m", "hinomi.runtime.role", child.role, "--config", str(self.config)]
+            child.process, child.started = subprocess.Popen(command), now  # noqa: S603 - our own module
+
+    def _end(self) -> None:
+        """End in the order of the flow, so that what was taken in is carried on as far as it goes."""
+        log.get().info("serve.stop")
+        order = ("receiver", "worker", "storer", "responder", "api")
+        for name in order:
+            group = [c.process for c in self.children if c.role.partition(":")[0] == name and c.process is not None]
+            for process in group:
+                process.terminate()
+            for process in group:
+                try:
+                    process.wait(GRACE)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()

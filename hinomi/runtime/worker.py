@@ -1,0 +1,188 @@
+"""Commit B: a worker reads one partition's spool, makes events, matches rules, writes hits.
+
+It never writes the state store. Hits and the position "detected" (with the directory version that
+each block was read with) are one commit; a position without hits is saved once a second.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from hinomi import hits as hits_module
+from hinomi import log
+from hinomi.clock import from_micros, iso
+from hinomi.collectors.reading import Reader
+from hinomi.detections import RuleSet, load
+from hinomi.directory import Directory
+from hinomi.directory import load as load_directory
+from hinomi.errors import FullError
+from hinomi.event import Block, Event
+from hinomi.hits import Hit, RuleInfo
+from hinomi.runtime.failpoint import hit as failpoint
+from hinomi.runtime.folders import Folders
+from hinomi.runtime.wake import Waker, poke
+from hinomi.settings import Settings
+from hinomi.spool import Entry, Log, load_positions, save_position
+from hinomi.state import State
+
+BLOCKS = 32
+EVIDENCE = 20
+_block = msgspec.msgpack.Decoder(Block).decode
+
+
+class Detected(msgspec.Struct):
+    """What the storer must know: up to where it is detected, and which directory version read which blocks."""
+
+    seq: int = 0
+    versions: list[tuple[int, int]] = []
+    """(first block, directory version), ascending."""
+
+    def version_of(self, seq: int) -> int:
+        """Return the directory version that block ``seq`` was read with."""
+        return next((version for first, version in reversed(self.versions) if first <= seq), 0)
+
+
+class Evidence:
+    """Keeps the content of the first hits of a (rule, entity, hour); later ones are only counted."""
+
+    def __init__(self, size: int = 50_000):
+        self._seen: OrderedDict[tuple[str, str, str], int] = OrderedDict()
+        self._size = size
+
+    def wanted(self, rule: RuleInfo, entity: str, hour: str) -> bool:
+        """Tell whether this hit's event is to be kept whole."""
+        key = (rule.id, entity, hour)
+        count = self._seen.pop(key, 0) + 1
+        self._seen[key] = count
+        if len(self._seen) > self._size:
+            self._seen.popitem(last=False)
+        return count <= EVIDENCE
+
+
+class Worker:
+    """One partition's worker."""
+
+    def __init__(self, settings: Settings, partition: str, state: State):
+        """Open the logs of ``partition``; the spool must be there already."""
+        self.settings, self.partition, self.state = settings, partition, state
+        self.folders = Folders(settings.data)
+        self.spool = Log(self.folders.spool(partition))
+        self.hits = Log(self.folders.hits(partition), max_bytes=settings.spool.max_bytes, writable=True)
+        self.reader = Reader(settings)
+        self.rules = load(settings)
+        saved = self.hits.state(f"detected:{self.spool.id}")
+        self.detected = msgspec.msgpack.decode(saved, type=Detected) if saved else Detected()
+        self.evidence = Evidence()
+        self.directory = Directory()
+        self._looked = self._saved = 0.0
+        self.counted_only = 0
+
+    def run(self, waker: Waker, stop: Any) -> None:
+        """Work until ``stop.is_set()``."""
+        while not stop.is_set():
+            if not self.step():
+                waker.wait_blocking(1.0)
+
+    def step(self) -> bool:
+        """Take the next blocks; return whether there were any."""
+        self._refresh_directory()
+        rows = self.spool.read(self.detected.seq, lane="events", limit=BLOCKS)
+        pending: list[Hit] = []
+        for row in rows:
+            ruleset = self.rules.current()
+            pending += self._match(ruleset, _block(row.payload), row.seq)
+            urgent = any(hit.rule.urgent for hit in pending)
+            if urgent or len(pending) > 2000:
+                self._commit(pending)
+                pending = []
+        if pending or (self.detected.seq and time.monotonic() - self._saved >= 1.0):
+            self._commit(pending)
+        return bool(rows)
+
+    def _refresh_directory(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < 1.0:
+            return
+        self._looked = now
+        with self.state.read() as conn:
+            self.directory = load_directory(conn)
+        versions = self.detected.versions
+        if not versions or versions[-1][1] != self.directory.version:
+            versions.append((self.detected.seq + 1, self.directory.version))
+            del versions[:-100]
+
+    def _match(self, ruleset: RuleSet, block: Block, seq: int) -> list[Hit]:
+        events = self.reader.read_block(block, self.directory)
+        result = ruleset.match(events)
+        for fault in result.faults:
+            log.get().warning("worker.rule_fault", rule=fault.rule, reason=fault.reason)
+        trusted = self._trusted(block.source)
+        self.detected.seq = seq
+        return [self._hit(ruleset, rule, events[index], block, trusted) for index, rule in result.hits]
+
+    def _trusted(self, source: str) -> bool:
+        settings = self.settings.sources.get(source)
+        return bool(settings and settings.trusted_for_containment)
+
+    def _hit(self, ruleset: RuleSet, rule: RuleInfo, event: Event, block: Block, trusted: bool) -> Hit:
+        host, user = event.get("hinomi.host.id"), event.get("hinomi.user.id") or event.get("user.name")
+        entity = f"host:{host}" if host else f"user:{user}" if user else f"source:{block.source}"
+        moment = event["@timestamp"]
+        return Hit(
+            rule=rule,
+            generation=ruleset.generation,
+            event_id=event["event.id"],
+            time=moment,
+            received=iso(from_micros(block.received)),
+            tenant=event.get("hinomi.tenant", ""),
+            source=block.source,
+            entity=entity,
+            host=host,
+            host_known=bool(event.get("hinomi.host.known")),
+            user=_text(user),
+            trusted=trusted,
+            backfill=block.backfill,
+            created=event.get("event.created"),
+            file_class=event.get("hinomi.file.class"),
+            vendor_id=_text(event.get("hinomi.vendor_id")),
+            fields={name: event[name] for name in rule.fields if name in event},
+            event=event if self.evidence.wanted(rule, entity, moment[:13]) else None,
+        )
+
+    def _commit(self, pending: Sequence[Hit]) -> None:
+        failpoint("worker.before_commit")
+        urgent = [hit for hit in pending if hit.rule.urgent]
+        rest = [hit for hit in pending if not hit.rule.urgent]
+        state = {f"detected:{self.spool.id}": msgspec.msgpack.encode(self.detected)}
+        entries = [
+            Entry(lane, hits_module.encode(found), len(found)) for lane, found in (("urgent", urgent), ("rest", rest)) if found
+        ]
+        try:
+            self.hits.append(entries, state)
+        except FullError:  # the responder is far behind: what is urgent goes in, the rest is only counted
+            self.counted_only += len(rest)
+            log.get().error("worker.hits_full", counted_only=self.counted_only)
+            self.hits.append([entry for entry in entries if entry.lane == "urgent"], state, force=True)
+        failpoint("worker.after_commit")
+        self._saved = time.monotonic()
+        save_position(self.folders.positions, self.spool.id, "worker", {"events": self.detected.seq})
+        if entries:
+            poke(self.folders.run, "responder")
+        poke(self.folders.run, "storer")
+        if done := load_positions(self.folders.positions, self.hits.id, ["responder"]):
+            self.hits.trim(done)
+
+    def close(self) -> None:
+        """Save what is detected and close the logs."""
+        self._commit([])
+        self.spool.close()
+        self.hits.close()
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return None if value is None else str(value)
