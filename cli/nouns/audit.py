@@ -1,0 +1,65 @@
+"""``hinomi audit``: who exported which file, and does the chain still hold."""
+
+import click
+
+from hinomi.cli.client import Client
+from hinomi.cli.options import configured, listed
+from hinomi.cli.output import say, show, show_one
+from hinomi.errors import IntegrityError
+from hinomi.text import _
+
+
+@click.group(
+    "audit",
+    epilog=_("Examples:  hinomi audit query --file 成績一覧.xlsx --since 30d  ·  hinomi audit verify"),
+)
+def command() -> None:
+    """Answer auditors, and prove that the record is whole."""
+
+
+@command.command("query")
+@click.option("--file", "file", help=_("Name or path, or a part of it."))
+@click.option("--user", help=_("Person id or account."))
+@click.option("--channel", type=click.Choice(["usb", "web", "mail", "print", "share"]), help=_("How it left."))
+@click.option("--class", "file_class", type=click.Choice(["I", "II", "III", "IV"]), help=_("Class of the file."))
+@click.option("--since", default="30d", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日."))
+@click.option("--until", default="now", show_default=True, help=_("The same, exclusive."))
+@listed
+@configured
+def query(client: Client, fmt: str, **asked: str | None) -> None:
+    """Say who took which file out, and what was looked at to say so."""
+    body = {name: value for name, value in asked.items() if value is not None}
+    if fmt in ("csv", "jsonl"):
+        content = client.call("POST", "audit/query", body={**body, "format": fmt}, raw=True)
+        click.echo(content, nl=False)
+        return
+    answer = client.post("audit/query", body)
+    if fmt == "json":
+        show_one(answer, "json")
+        return
+    columns = ("when", "user", "role", "file", "class", "channel", "destination", "host", "verdict")
+    show(answer["items"], columns, fmt)
+    say(answer["text"])
+
+
+@command.command("verify")
+@listed
+@configured
+def verify(client: Client, fmt: str) -> None:
+    """Walk the whole chain and hold every seal against it; exit 7 and the first bad record if it fails."""
+    verdict = client.get("audit/verify")
+    show_one({k: v for k, v in verdict.items() if v not in (None, "", [])}, fmt)
+    if not verdict["ok"]:
+        first = verdict["first_bad"]
+        what = f"record {first}: {verdict['reason']}" if first else f"seal lines {verdict['bad_seals']} are not as they were signed"
+        raise IntegrityError(f"the audit chain does not hold: {what}", hint="keep the data folder as it is, and compare with a copy")
+
+
+@command.command("list")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000), help=_("Rows of one page."))
+@click.option("--cursor", help=_("Go on where the last page ended."))
+@listed
+@configured
+def list_(client: Client, fmt: str, limit: int, cursor: str | None) -> None:
+    """List what was done, newest first."""
+    show(client.get("audit/records", limit=limit, cursor=cursor)["items"], ("seq", "at", "actor", "act", "object", "detail"), fmt)

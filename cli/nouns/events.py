@@ -1,0 +1,43 @@
+"""``hinomi events``: look into what was stored."""
+
+import json
+
+import click
+
+from hinomi.cli.client import Client
+from hinomi.cli.options import configured, listed, paged
+from hinomi.cli.output import say, show
+from hinomi.text import _
+
+COLUMNS = ("@timestamp", "event.dataset", "event.action", "host.name", "user.name", "process.command_line", "file.path", "event.id")
+
+
+@click.group("events", epilog=_("Example:  hinomi events search 'host.name=PC-0101 powershell' --since 2h"))
+def command() -> None:
+    """Search and show stored events."""
+
+
+@command.command("search")
+@click.argument("query", default="")
+@click.option("--since", default="24h", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日."))
+@click.option("--until", default="now", show_default=True, help=_("The same, exclusive."))
+@click.option("--egress", is_flag=True, help=_("Only files that left."))
+@paged
+@listed
+@configured
+def search(client: Client, query: str, since: str, until: str, egress: bool, limit: int, cursor: str | None, fmt: str) -> None:
+    """Find events: field=value, field~part, field>n and bare words, all of which must fit."""
+    body = {"query": query, "since": since, "until": until, "limit": limit, "cursor": cursor, "table": "egress" if egress else "events"}
+    page = client.post("events/search", body)
+    show(page["items"], COLUMNS, fmt)
+    say(_("{count} shown; window {since} to {until}").format(count=len(page["items"]), since=page["since"], until=page["until"]))
+    if page["cursor"]:
+        say(_("more: --cursor {cursor}").format(cursor=page["cursor"]))
+
+
+@command.command("show")
+@click.argument("event_id")
+@configured
+def show_(client: Client, event_id: str) -> None:
+    """Print one event as a nested ECS document."""
+    click.echo(json.dumps(client.get(f"events/{event_id}"), ensure_ascii=False, indent=2))

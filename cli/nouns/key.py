@@ -1,0 +1,55 @@
+"""``hinomi key``: keys for programs and people."""
+
+import click
+
+from hinomi.cli.client import Client
+from hinomi.cli.options import configured, listed
+from hinomi.cli.output import say, show, show_one
+from hinomi.text import _
+
+
+@click.group("key", epilog=_("Example:  hinomi key create --name winlog --scope ingest --source winlog"))
+def command() -> None:
+    """Make, list and revoke API keys."""
+
+
+@command.command("create")
+@click.option("--name", required=True, help=_("What it is for."))
+@click.option("--scope", "scopes", multiple=True, required=True, help=_("ingest, read, act, audit, admin; repeatable."))
+@click.option("--tenant", default="", help=_("Subtree: prefecture/municipality/school; default all."))
+@click.option("--role", default="", help=_("Role its holder decides in: operator, operator_lead, board, auditor, admin."))
+@click.option("--source", "sources", multiple=True, help=_("For ingest: the sources it may send for; repeatable."))
+@click.option("--person", help=_("Person of the directory whom it belongs to."))
+@click.option("--days", type=int, help=_("Ends after so many days."))
+@listed
+@configured
+def create(
+    client: Client, name: str, scopes: tuple[str, ...], tenant: str, role: str, sources: tuple[str, ...], person: str | None, days: int | None, fmt: str
+) -> None:
+    """Make a key; it is printed once and kept only as a hash."""
+    body = {
+        "name": name, "scopes": list(scopes), "tenant": tenant, "role": role,
+        "sources": list(sources) or None, "person": person, "days": days,
+    }  # fmt: skip
+    made = client.post("keys", body)
+    show_one(made, fmt)
+    say(_("Keep the key now: it is not shown again."))
+
+
+@command.command("list")
+@listed
+@configured
+def list_(client: Client, fmt: str) -> None:
+    """List keys, without secrets."""
+    columns = ("id", "name", "scopes", "tenant", "role", "sources", "created_at", "expires_at", "revoked_at")
+    show(client.get("keys")["items"], columns, fmt)
+
+
+@command.command("revoke")
+@click.argument("key_id")
+@click.option("--reason", default="", help=_("Why; kept in the audit."))
+@configured
+def revoke(client: Client, key_id: str, reason: str) -> None:
+    """Revoke a key. Ingest may honour it for 5 more seconds."""
+    client.call("DELETE", f"keys/{key_id}", body={"reason": reason})
+    say(_("revoked: {key}").format(key=key_id))

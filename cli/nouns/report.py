@@ -1,0 +1,68 @@
+"""``hinomi report``: the reports, their forms and their PDFs."""
+
+from pathlib import Path
+
+import click
+
+from hinomi.cli.client import Client
+from hinomi.cli.options import configured, listed, paged
+from hinomi.cli.output import say, show, show_one
+from hinomi.errors import ConfigError
+from hinomi.text import _
+
+
+@click.group("report", epilog=_("Examples:  hinomi report show 2026-0001 --pdf out.pdf  ·  hinomi report edit 2026-0001 root_cause='添付ファイルのマクロ'"))
+def command() -> None:
+    """List, read, write and submit reports."""
+
+
+@command.command("list")
+@click.option("--incident", help=_("Number or id."))
+@click.option("--kind", help=_("first_response, infection, final"))
+@click.option("--state", type=click.Choice(["draft", "submitted", "sent"]), help=_("Only these."))
+@paged
+@listed
+@configured
+def list_(client: Client, fmt: str, limit: int, cursor: str | None, **filters: str | None) -> None:
+    """List reports, newest first."""
+    page = client.get("reports", limit=limit, cursor=cursor, **filters)
+    show(page["items"], ("number", "kind", "incident", "state", "author_role", "due_at", "submitted_at", "sent_at", "path"), fmt)
+
+
+@command.command("show")
+@click.argument("number")
+@click.option("--pdf", type=click.Path(dir_okay=False), help=_("Write the PDF here."))
+@listed
+@configured
+def show_(client: Client, number: str, pdf: str | None, fmt: str) -> None:
+    """Show one report; --pdf writes its PDF."""
+    if pdf:
+        Path(pdf).write_bytes(client.call("GET", f"reports/{number}/pdf", raw=True))
+        say(_("written: {path}").format(path=pdf))
+        return
+    show_one(client.get(f"reports/{number}"), fmt)
+
+
+@command.command("edit")
+@click.argument("number")
+@click.argument("fields", nargs=-1)
+@listed
+@configured
+def edit(client: Client, number: str, fields: tuple[str, ...], fmt: str) -> None:
+    """Fill in fields: NAME=TEXT …; without any, list the fields."""
+    wrong = [field for field in fields if "=" not in field]
+    if wrong:
+        raise ConfigError(f"{wrong[0]!r} is not NAME=TEXT", hint="hinomi report edit NUMBER lists the fields")
+    if fields:
+        client.post(f"reports/{number}/fields", {"fields": dict(field.split("=", 1) for field in fields)})
+    show(client.get(f"reports/{number}")["form"], ("name", "label", "required", "value"), fmt)
+
+
+@command.command("submit")
+@click.argument("number")
+@click.argument("fields", nargs=-1)
+@configured
+def submit(client: Client, number: str, fields: tuple[str, ...]) -> None:
+    """Submit a report to those who receive it."""
+    client.post(f"reports/{number}/submit", {"fields": dict(field.split("=", 1) for field in fields if "=" in field)})
+    say(_("submitted: {number}").format(number=number))
