@@ -1,0 +1,31 @@
+"""``hinomi help TOPIC``: what does not belong to one command."""
+
+import click
+
+from hinomi.text import _
+
+TOPICS = {
+    "exit-codes": """\
+0    done
+1    failed
+2    usage, settings, a file that cannot be used
+3    matched, under --fail-on
+4    a key is needed
+5    refused by policy: scope, tenant, guard, kill switch
+6    some of several failed
+7    an integrity check failed
+130  interrupted""",
+    "queries": """\
+field=value    equal            field!=value   not equal
+field~part     contains         field>n  field>=n  field<n  field<=n
+word           in any field     "two words"    quoted
+All must fit. Times: 2h, 30d, 2026-11-19, 令和8年11月19日.""",
+}
+
+
+@click.command("help", epilog=_("Example:  hinomi help exit-codes"))
+@click.argument("topic", type=click.Choice(sorted(TOPICS)), required=False)
+@click.pass_context
+def command(ctx: click.Context, topic: str | None) -> None:
+    """Explain a topic."""
+    click.echo(TOPICS[topic] if topic else ctx.find_root().get_help())
