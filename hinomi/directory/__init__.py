@@ -1,1 +1,180 @@
-"""TODO (directory)."""
+"""Who and what there is: tenants, people, devices, class rules; enriches events and addresses messages.
+
+A version is immutable and named by its number, so that an event read twice (by the worker, then by
+the storer) is enriched alike.
+"""
+
+import hashlib
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, func, insert, select
+
+from hinomi import audit
+from hinomi.clock import iso
+from hinomi.directory.classes import ClassRule, Classifier
+from hinomi.state import t
+from hinomi.tenancy import ancestors, municipality, within
+
+Role = Literal[
+    "teacher", "staff", "principal", "vice_principal", "chief_teacher", "school_security_officer", "board",
+    "ict_section", "operator", "operator_lead", "auditor",
+]  # fmt: skip
+ROLES: tuple[str, ...] = Role.__args__  # type: ignore[attr-defined]
+GROUPS = {"school_management": ("principal", "vice_principal", "chief_teacher")}
+
+__all__ = ["GROUPS", "ROLES", "ClassRule", "Device", "Directory", "Person", "Tenant", "load", "save"]
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """A node of the tree; ``name`` is what people read."""
+
+    path: str
+    name: str
+    kind: Literal["prefecture", "municipality", "school"]
+
+
+class Person(msgspec.Struct, frozen=True):
+    """Somebody who uses a PC or receives messages; ``mail_off`` is an address off their own PC."""
+
+    id: str
+    tenant: str
+    name: str
+    role: str
+    mail: str = ""
+    mail_off: str = ""
+    phone: str = ""
+    language: str = "ja"
+    accounts: tuple[str, ...] = ()
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A watched endpoint; ``vendors`` maps a product to its id for the device."""
+
+    id: str
+    tenant: str
+    name: str
+    asset_no: str = ""
+    owner: str = ""
+    protected: bool = False
+    vendors: dict[str, str] = {}
+
+
+class Directory(msgspec.Struct, dict=True):
+    """One version of it all, with look-ups that never leave a ceiling."""
+
+    version: int = 0
+    tenants: list[Tenant] = []
+    people: list[Person] = []
+    devices: list[Device] = []
+    rules: list[ClassRule] = []
+
+    @cached_property
+    def _devices(self) -> dict[str, Device]:
+        index = {device.name.lower().partition(".")[0]: device for device in self.devices}
+        return index | {device.id.lower(): device for device in self.devices}
+
+    @cached_property
+    def _by_vendor(self) -> dict[tuple[str, str], Device]:
+        return {(vendor, ref.lower()): device for device in self.devices for vendor, ref in device.vendors.items()}
+
+    @cached_property
+    def _people(self) -> dict[str, list[Person]]:
+        index: dict[str, list[Person]] = {}
+        for person in self.people:
+            for ref in {person.id.lower(), *(account.lower() for account in person.accounts)}:
+                index.setdefault(ref, []).append(person)
+        return index
+
+    @cached_property
+    def _tenants(self) -> dict[str, Tenant]:
+        return {tenant.path: tenant for tenant in self.tenants}
+
+    @cached_property
+    def _classifier(self) -> Classifier:
+        return Classifier(self.rules)
+
+    def device(self, ref: str, ceiling: str = "") -> Device | None:
+        """Return a device by id or host name (short or full, any case), inside the ceiling only."""
+        low = ref.lower()
+        found = self._devices.get(low) or self._devices.get(low.partition(".")[0])
+        return found if found and within(found.tenant, ceiling) else None
+
+    def device_by_vendor(self, vendor: str, ref: str, ceiling: str = "") -> Device | None:
+        """Return the device that a product knows as ``ref``."""
+        found = self._by_vendor.get((vendor, ref.lower()))
+        return found if found and within(found.tenant, ceiling) else None
+
+    def person(self, ref: str, ceiling: str = "") -> Person | None:
+        """Return a person by id or account (``DOMAIN\\user``, ``user@domain``, ``user``), inside the ceiling only."""
+        low = ref.lower()
+        for key in (low, low.rpartition("\\")[2], low.partition("@")[0]):
+            inside = [p for p in self._people.get(key, ()) if within(p.tenant, ceiling)]
+            if len(inside) == 1:
+                return inside[0]
+        return None
+
+    def tenant_name(self, path: str) -> str:
+        """Return what people read for a tenant's path."""
+        tenant = self._tenants.get(path)
+        return tenant.name if tenant else path
+
+    def holders(self, role: str, tenant: str) -> list[Person]:
+        """Return all holders of a role or group for a tenant: of the school itself, else of the nearest one above."""
+        roles = GROUPS.get(role, (role,))
+        if role in GROUPS:  # a school's management is that school's, never another's
+            return [person for person in self.people if person.role in roles and person.tenant == tenant]
+        if role == "board":
+            tenant = municipality(tenant)
+        for place in ancestors(tenant):
+            if found := [person for person in self.people if person.role in roles and person.tenant == place]:
+                return found
+        return []
+
+    def file_class(self, event: dict[str, Any], tenant: str) -> str | None:
+        """Return the class that the rules of a tenant (and those above it) give an event's file."""
+        return self._classifier.classify(event, tenant)
+
+    def enrich(self, event: dict[str, Any], ceiling: str) -> None:
+        """Write ``hinomi.{tenant,host.*,user.*,file.class,egress.*}`` into the event, in place."""
+        from hinomi.directory.enrich import enrich
+
+        enrich(self, event, ceiling)
+
+
+_loaded: dict[tuple[str, int], Directory] = {}
+
+
+def save(conn: Connection, directory: Directory, actor: str, now: datetime) -> int:
+    """Keep a new version; return its number (the last one's, if nothing differs)."""
+    body = msgspec.msgpack.encode(msgspec.structs.replace(directory, version=0))
+    digest = hashlib.sha256(body).hexdigest()
+    last = conn.execute(select(t.directory_version).order_by(t.directory_version.c.version.desc()).limit(1)).first()
+    if last is not None and last.sha256 == digest:
+        return int(last.version)
+    row = {"imported_at": iso(now), "imported_by": actor, "sha256": digest, "body": body}
+    version = int(conn.execute(insert(t.directory_version).values(**row)).inserted_primary_key[0])
+    detail = {"version": version, "sha256": digest, "people": len(directory.people), "devices": len(directory.devices)}
+    audit.record(conn, now, actor=actor, act="directory.import", object=f"directory:{version}", detail=detail)
+    return version
+
+
+def load(conn: Connection, version: int | None = None) -> Directory:
+    """Return a version (None: the newest); version 0, empty, if there is none yet."""
+    if version is None:
+        version = conn.execute(select(func.max(t.directory_version.c.version))).scalar_one_or_none() or 0
+    if version == 0:
+        return Directory()
+    row = conn.execute(
+        select(t.directory_version.c.sha256).where(t.directory_version.c.version == version)
+    ).scalar_one()
+    if (row, version) not in _loaded:
+        body = conn.execute(select(t.directory_version.c.body).where(t.directory_version.c.version == version)).scalar_one()
+        directory = msgspec.msgpack.decode(body, type=Directory)
+        directory.version = version
+        while len(_loaded) > 4:
+            _loaded.pop(next(iter(_loaded)))
+        _loaded[row, version] = directory
+    return _loaded[row, version]
