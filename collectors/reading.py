@@ -1,0 +1,143 @@
+"""From a spooled block to events: the one pure function that worker and storer share.
+
+Format → values made safe → identity → directory. What no format takes is kept whole and marked;
+nothing that a record holds can make this raise.
+"""
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from hinomi import log
+from hinomi.clock import from_micros, iso
+from hinomi.collectors.decoding import decode
+from hinomi.collectors.formats import Format, formats
+from hinomi.collectors.values import clean
+from hinomi.directory import Directory
+from hinomi.errors import UnknownComponentError
+from hinomi.event import Block, Event, RawRecord, event_id
+from hinomi.settings import Settings, SourceSettings
+
+#: What a format may write below ``hinomi.``; everything else there is ours.
+ALLOWED = frozenset(f"hinomi.egress.{name}" for name in ("channel", "verdict", "destination", "bytes"))
+MOST_FIELDS = 1000
+
+
+class Reader:
+    """Reads the blocks of the sources that the settings name."""
+
+    def __init__(self, settings: Settings):
+        """Look the sources' formats up."""
+        self._sources = settings.sources
+        self._formats: dict[str, list[tuple[str, Format]]] = {}
+
+    def _of(self, source: str) -> list[tuple[str, Format]]:
+        if source not in self._formats:
+            named = self._sources[source].formats if source in self._sources else ()
+            try:
+                found = [(name, formats.get(name)) for name in named] or list(formats)
+            except UnknownComponentError as error:
+                log.get().error("reading.no_format", source=source, error=str(error))
+                found = list(formats)
+            self._formats[source] = found
+        return self._formats[source]
+
+    def read_block(self, block: Block, directory: Directory) -> list[Event]:
+        """Return the events of a block, enriched; at least one a record."""
+        settings = self._sources.get(block.source)
+        encoding, zone = (settings.encoding, settings.zone) if settings else ("", "Asia/Tokyo")
+        ceiling = settings.tenant if settings else ""
+        candidates = self._of(block.source)
+        events: list[Event] = []
+        for record in block.records(encoding=encoding, zone=zone):
+            events += self._read(record, candidates, directory, ceiling, settings)
+        return events
+
+    def _read(
+        self,
+        record: RawRecord,
+        candidates: Sequence[tuple[str, Format]],
+        directory: Directory,
+        ceiling: str,
+        settings: SourceSettings | None,
+    ) -> list[Event]:
+        found, faults = _parse(record, candidates)
+        if not found:
+            found = [_unparsed(faults)]
+        made = []
+        for index, raw_event in enumerate(found):
+            event = _finish(raw_event, record, index)
+            if settings is not None and settings.retention_days:
+                event["hinomi.retention"] = settings.retention_days
+            directory.enrich(event, ceiling)
+            made.append(event)
+        return made
+
+
+def _parse(record: RawRecord, candidates: Sequence[tuple[str, Format]]) -> tuple[list[Event], list[str]]:
+    faults = []
+    for name, parse in candidates:
+        try:
+            if events := parse(record):
+                return list(events), faults
+        except Exception as error:  # noqa: BLE001 - a format of anybody's: its fault marks the record, the stream goes on
+            faults.append(f"{name}: {type(error).__name__}")
+            log.get().error("reading.format_failed", format=name, error=type(error).__name__)
+    return [], faults
+
+
+def _unparsed(faults: list[str]) -> Event:
+    event: Event = {"event.module": "hinomi", "event.dataset": "hinomi.unparsed", "event.kind": "pipeline_error"}
+    if faults:
+        event["error.message"] = "; ".join(faults)
+    return event
+
+
+def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
+    """Return the event with safe values, its identity and its origin."""
+    repaired: list[str] = list(raw_event.pop("hinomi.original.repaired", ()))
+    truncated: list[str] = []
+    event: Event = {}
+    for name, value in raw_event.items():
+        if name.startswith("hinomi.") and name not in ALLOWED:
+            event["event.kind"] = "pipeline_error"
+            event["error.message"] = f"a format may not write {name[:100]}"
+            continue
+        if len(event) >= MOST_FIELDS:
+            truncated.append("*")
+            break
+        if value is None or value == "" or value == []:
+            continue
+        kept = clean(value, name, repaired, truncated)
+        if kept is not None and kept != []:
+            event[name] = kept
+    vendor_id = event.pop("event.id", None)
+    if vendor_id is not None:
+        event["hinomi.vendor_id"] = str(vendor_id)
+    identity = str(vendor_id) if vendor_id is not None else record.place
+    event["event.id"] = event_id(record.source, identity, record.raw, index)
+    event.setdefault("@timestamp", iso(from_micros(record.received)))
+    event["event.ingested"] = iso(from_micros(record.received))
+    event["hinomi.source"] = record.source
+    _keep_original(event, record, truncated)
+    if repaired:
+        event["hinomi.original.repaired"] = sorted(set(repaired))
+    if truncated:
+        event["hinomi.truncated"] = sorted(set(truncated))
+    return event
+
+
+def _keep_original(event: Event, record: RawRecord, truncated: list[str]) -> None:
+    decoded = decode(record.raw, record.encoding)
+    repaired: list[str] = []
+    event["event.original"] = clean(decoded.text, "event.original", repaired, truncated)
+    event["hinomi.original.encoding"] = decoded.encoding
+    if not decoded.faithful or repaired or "event.original" in truncated:
+        event["hinomi.original.base64"] = base64.b64encode(record.raw).decode()
+
+
+def explain(record: RawRecord, name: str | None = None) -> list[dict[str, Any]]:
+    """Return what a format (None: the first that takes it) makes of a record, for `hinomi format try`."""
+    candidates = [(name, formats.get(name))] if name else list(formats)
+    found, faults = _parse(record, candidates)
+    return [_finish(event, record, index) for index, event in enumerate(found or [_unparsed(faults)])]

@@ -1,0 +1,108 @@
+"""JSON that is wrong in a value only: read all the same, with that value replaced and named.
+
+orjson refuses a whole line for a lone surrogate, NaN, or depth; a bad value must not be a hiding
+place, so the slow path reads what a person would. Depth is bounded: what is deeper is kept as text.
+"""
+
+import json
+import math
+from typing import Any, NamedTuple
+
+import orjson
+
+INT64 = (-(2**63), 2**63 - 1)
+DEEPEST = 64
+LONGEST, HEAD, TAIL = 65_536, 49_152, 16_383
+"""A longer string keeps its first HEAD and last TAIL characters, so that all executors see the same."""
+
+
+class Parsed(NamedTuple):
+    """The value (None: not JSON), and the names of fields whose value was replaced."""
+
+    value: Any
+    repaired: list[str]
+
+
+def loads(text: str) -> Parsed:
+    """Read one JSON text, tolerating wrong values."""
+    try:
+        value = orjson.loads(text)
+        if "\x00" not in text and "\\u0000" not in text:
+            return Parsed(value, [])
+    except (orjson.JSONDecodeError, UnicodeEncodeError, RecursionError):
+        pass
+    if _depth(text) > 500:
+        return Parsed(None, [])
+    return _slow(text)
+
+
+def _depth(text: str) -> int:
+    """Return a bound of the nesting (brackets in strings count too), cheaply."""
+    return max(text.count("{"), text.count("["))
+
+
+def _slow(text: str) -> Parsed:
+    repaired: list[str] = []
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in items:
+            if key in found:
+                repaired.append(key)
+                first = found[key]
+                found[key] = [*first, value] if isinstance(first, list) else [first, value]
+            else:
+                found[key] = value
+        return found
+
+    def number(digits: str) -> int | str:
+        return int(digits) if len(digits) < 20 else digits
+
+    def constant(name: str) -> str:
+        repaired.append(name)
+        return name
+
+    decoder = json.JSONDecoder(object_pairs_hook=pairs, parse_int=number, parse_constant=constant, strict=False)
+    try:
+        value = decoder.decode(text.strip())
+    except (ValueError, RecursionError):
+        return Parsed(None, [])
+    return Parsed(value, repaired)
+
+
+def clean(value: Any, name: str, repaired: list[str], truncated: list[str]) -> Any:
+    """Return a value as events hold it: bounded, without NUL, surrogates, NaN or huge integers."""
+    if isinstance(value, str):
+        return _clean_text(value, name, repaired, truncated)
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int):
+        if INT64[0] <= value <= INT64[1]:
+            return value
+        repaired.append(name)
+        return str(value)
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        repaired.append(name)
+        return str(value)
+    if isinstance(value, list):
+        items = (clean(item, name, repaired, truncated) for item in value)
+        return [item for item in items if item is not None]
+    return _clean_text(json.dumps(value, ensure_ascii=False, default=str), name, repaired, truncated)
+
+
+def _clean_text(text: str, name: str, repaired: list[str], truncated: list[str]) -> str:
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            text = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+            repaired.append(name)
+    if "\x00" in text:
+        text = text.replace("\x00", "\ufffd")
+        repaired.append(name)
+    if len(text) > LONGEST:
+        truncated.append(name)
+        text = text[:HEAD] + "…" + text[-TAIL:]
+    return text
