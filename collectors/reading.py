@@ -106,7 +106,7 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
         if len(event) >= MOST_FIELDS:
             truncated.append("*")
             break
-        if value is None or value == "" or value == []:
+        if value is None or value == []:
             continue
         kept = clean(value, name, repaired, truncated)
         if kept is not None and kept != []:

@@ -130,7 +130,9 @@ KINDS: dict[tuple[str, int], tuple[list[str], list[str], str]] = {
 
 #: Fields whose hashes belong to another entity than the process.
 HASH_OWNER = {6: "dll", 7: "dll", 11: "file", 15: "file", 23: "file", 26: "file"}
+#: Fields whose type has no room for an empty value or a dash.
 INTEGERS = frozenset({"process.pid", "process.parent.pid", "source.port", "destination.port"})
+TYPED = INTEGERS | {"source.ip", "destination.ip"}
 
 
 def mapping(channel: str, event_id: int) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from hinomi.event import Event
 from hinomi.hits import RuleInfo
+from hinomi.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,10 @@ class Rules(Protocol):
     def current(self) -> RuleSet:
         """Return the newest whole set; a new `generation` where files have changed."""
         ...
+
+
+def load(settings: Settings) -> Rules:
+    """Load the rules that the settings name; their folders are watched from then on."""
+    from hinomi.detections.engine.loading import RuleFolders
+
+    return RuleFolders(settings)

@@ -138,11 +138,8 @@ def _event(found: _Record) -> Event | None:
         event["event.category"], event["event.type"], event["event.action"] = list(kind[0]), list(kind[1]), kind[2]
     _write_system(event, system, channel)
     for name, value in found.data.items():
-        if value in (None, "", "-"):
-            if name in names or value is None:
-                continue
-            if value == "-":
-                continue
+        if value is None:
+            continue
         if name == "Hashes" or (name == "Hash" and isinstance(value, str) and "=" in value):
             _hashes(event, str(value), owner)
         elif name == "Initiated":
@@ -179,6 +176,8 @@ def _write_system(event: Event, system: Mapping[str, Any], channel: str) -> None
 
 
 def _write(event: Event, name: str, value: Any) -> None:
+    if value in ("", "-") and name in winlog.TYPED:
+        return
     if name in winlog.INTEGERS:
         try:
             event[name] = int(str(value), 0)
@@ -219,4 +218,5 @@ def _derive(event: Event) -> None:
         event["registry.key"], _, event["registry.value"] = path.rpartition("\\")
     user = event.get("user.name")
     if isinstance(user, str) and "\\" in user:
+        event["winlog.event_data.User"] = user  # Sigma's User is the whole of it
         event["user.domain"], _, event["user.name"] = user.partition("\\")

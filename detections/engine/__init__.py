@@ -1,1 +1,1 @@
-"""TODO."""
+"""The matcher: rules compiled to data, data to predicates, predicates routed by log source."""

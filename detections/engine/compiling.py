@@ -1,0 +1,132 @@
+"""A rule's document to compiled data: metadata, routes, tree. pySigma is imported only here, when needed."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from hinomi.detections.fieldmap import Condition, Product, fieldmaps
+from hinomi.hits import LEVELS, RuleInfo
+
+VERSION = "1"
+"""Of this compiler: part of the cache's key."""
+
+
+class Compiled(msgspec.Struct, omit_defaults=True):
+    """One rule as data, as the cache keeps it."""
+
+    info: RuleInfo
+    where: str
+    routes: list[Condition] = []
+    tree: list[Any] | None = None
+    unmapped: list[str] = []
+    fields: list[str] = []
+    correlation: dict[str, Any] | None = None
+    name: str = ""
+    fault: str = ""
+
+
+def key_of(document: dict[str, Any], product: str | None) -> str:
+    """Return the key of a rule's content; our own field map counts as part of it."""
+    content = msgspec.json.encode(document, enc_hook=str, order="deterministic")
+    return hashlib.sha256(VERSION.encode() + (product or "").encode() + content).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Meta:
+    category: str
+    cause: str
+    contain: str
+
+
+def compile_rule(document: dict[str, Any], where: str) -> Compiled:
+    """Compile one document; a fault is written into the result, never raised."""
+    from sigma.exceptions import SigmaError
+
+    from hinomi.detections.engine.tree import Unsupported
+
+    try:
+        if "correlation" in document:
+            return _correlation(document, where)
+        return _detection(document, where)
+    except (SigmaError, Unsupported, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = str(error) or type(error).__name__
+        return Compiled(_info(document, _Meta("other", "external", "never")), where, fault=reason)
+
+
+def _detection(document: dict[str, Any], where: str) -> Compiled:
+    from sigma.rule import SigmaRule
+
+    from hinomi.detections.engine.predicates import build
+    from hinomi.detections.engine.tree import TreeBuilder
+
+    rule = SigmaRule.from_dict(document)
+    source = rule.logsource
+    product = _product(source.product, source.category)
+    builder = TreeBuilder(product, source.category, source.service)
+    conditions = [builder.build(parsed.parsed) for parsed in rule.detection.parsed_condition]
+    tree = conditions[0] if len(conditions) == 1 else ["or", conditions]
+    build(tree)  # what the matcher will refuse is refused now
+    routes, known = _routes(product, source.product, source.category, source.service)
+    unmapped = sorted(builder.unmapped)
+    if not known:
+        unmapped = unmapped or ["(log source)"]
+    info = _info(document, _meta(document, product, source.category, source.service))
+    return Compiled(info, where, routes, tree, unmapped, sorted(builder.fields), name=str(document.get("name", "")))
+
+
+def _product(name: str | None, category: str | None) -> Product | None:
+    if name is None and category is not None and "windows" in fieldmaps:
+        windows = fieldmaps.get("windows")
+        return windows if isinstance(windows, Product) and windows.route(category, None) else None
+    found = fieldmaps.get(name) if name in fieldmaps else None
+    return found if isinstance(found, Product) else None
+
+
+def _routes(product: Product | None, name: str | None, category: str | None, service: str | None) -> tuple[list[Condition], bool]:
+    if product is not None:
+        routes = product.route(category, service)
+        if routes is not None:
+            return list(routes), True
+    if name and service:
+        return [(("event.dataset", f"{name}.{service}"),)], True
+    if name and not category:
+        return [(("event.module", name),)], True
+    return [], False
+
+
+def _meta(document: dict[str, Any], product: Product | None, category: str | None, service: str | None) -> _Meta:
+    own = document.get("hinomi")
+    if isinstance(own, dict):
+        contain = "auto" if own.get("contain") == "auto" else "never"
+        return _Meta(str(own.get("category", "other")), "internal" if own.get("cause") == "internal" else "external", contain)
+    tags = [str(tag) for tag in document.get("tags") or ()]
+    if product is not None and product.classify is not None:
+        found, cause = product.classify(tags, category, service)
+        return _Meta(found, cause, "never")
+    return _Meta("intrusion", "external", "never")
+
+
+def _info(document: dict[str, Any], meta: _Meta) -> RuleInfo:
+    own = document.get("hinomi")
+    level = str(document.get("level", "medium"))
+    return RuleInfo(
+        id=str(document.get("id") or document.get("name") or document.get("title") or "?"),
+        title=str(document.get("title", "?")),
+        title_ja=str(own.get("title_ja", "")) if isinstance(own, dict) else "",
+        level=level if level in LEVELS else "medium",
+        hash=key_of(document, None)[:16],
+        category=meta.category,
+        cause="internal" if meta.cause == "internal" else "external",
+        contain="auto" if meta.contain == "auto" else "never",
+        tags=tuple(str(tag) for tag in document.get("tags") or ()),
+    )
+
+
+def _correlation(document: dict[str, Any], where: str) -> Compiled:
+    from hinomi.detections.correlation import spec_of
+
+    spec = spec_of(document)
+    info = _info(document, _meta(document, None, None, None))
+    return Compiled(info, where, correlation=spec, name=str(document.get("name", "")))

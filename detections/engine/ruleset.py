@@ -1,0 +1,176 @@
+"""The compiled set: events meet only the rules of their log source, each an exact predicate."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import re2
+
+from hinomi.detections import MatchResult, RuleFault
+from hinomi.detections.engine.compiling import Compiled
+from hinomi.detections.engine.predicates import Predicate, View, build
+from hinomi.detections.engine.tree import Unsupported
+from hinomi.detections.fieldmap import Product, VendorAlerts, fieldmaps
+from hinomi.event import Event
+from hinomi.hits import RuleInfo
+
+#: What a route may ask for, and so what decides which rules an event meets.
+KEYS = ("winlog.channel", "event.code", "event.dataset", "event.module", "hinomi.egress.channel")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A rule ready to match."""
+
+    info: RuleInfo
+    predicate: Predicate
+
+
+@dataclass
+class SimpleRuleSet:
+    """An immutable set (but for rules that failed on an event, which disable themselves)."""
+
+    generation: int
+    rules: Mapping[str, RuleInfo]
+    unmapped: Mapping[str, Sequence[str]]
+    faults: Sequence[RuleFault]
+    fields: frozenset[str]
+    correlations: Sequence[Compiled]
+    compiled: Mapping[str, Compiled]
+    _routed: list[tuple[Mapping[str, str], Loaded]] = field(default_factory=list)
+    _keys: frozenset[str] = frozenset(KEYS)
+    _virtual: Mapping[str, Callable[[Event], list[str]]] = field(default_factory=dict)
+    _buckets: dict[tuple[Any, ...], list[Loaded]] = field(default_factory=dict)
+    _broken: set[str] = field(default_factory=set)
+
+    def match(self, events: Sequence[Event]) -> MatchResult:
+        """Match a block's events; a rule that fails on one is disabled and named."""
+        hits: list[tuple[int, RuleInfo]] = []
+        faults: list[RuleFault] = []
+        for index, event in enumerate(events):
+            view = None
+            for loaded in self._bucket(event):
+                view = view or View(event, self._virtual)
+                if loaded.info.id in self._broken:
+                    continue
+                try:
+                    if loaded.predicate(view):
+                        hits.append((index, loaded.info))
+                except (ValueError, TypeError, RecursionError, re2.error) as error:
+                    self._broken.add(loaded.info.id)
+                    faults.append(RuleFault(loaded.info.id, "", f"failed on an event: {error}"))
+            if event.get("event.kind") == "alert":
+                hits.append((index, vendor_rule(event)))
+        return MatchResult(hits, faults)
+
+    def _bucket(self, event: Event) -> list[Loaded]:
+        key = tuple(event.get(name) for name in KEYS)
+        try:
+            found = self._buckets.get(key)
+        except TypeError:  # a list where one word is expected: no memo
+            return self._select(event)
+        if found is None:
+            if len(self._buckets) > 10_000:
+                self._buckets.clear()
+            found = self._buckets[key] = self._select(event)
+        return found
+
+    def _select(self, event: Event) -> list[Loaded]:
+        found: dict[str, Loaded] = {}
+        values = {name: str(event[name]).casefold() for name in KEYS if name in event}
+        for condition, loaded in self._routed:
+            if all(values.get(name) == value for name, value in condition.items()):
+                found[loaded.info.id] = loaded
+        return list(found.values())
+
+
+def vendor_rule(event: Event) -> RuleInfo:
+    """Return the rule that an alert of a product is, by the product's own table."""
+    dataset = str(event.get("event.dataset", "vendor"))
+    level, category, contain = "medium", "intrusion", False
+    if dataset in fieldmaps:
+        table = fieldmaps.get(dataset)
+        if isinstance(table, VendorAlerts):
+            level, category, contain = table.judge(event)
+    title = event.get("rule.name") or event.get("message") or dataset
+    return RuleInfo(
+        id=f"vendor:{dataset}",
+        title=str(title),
+        level=level,  # type: ignore[arg-type]  # the tables use Sigma's words
+        hash=dataset,
+        category=category,
+        contain="auto" if contain else "never",
+        tags=tuple(f"attack.{t.lower()}" for t in event.get("threat.technique.id", ())),
+    )
+
+
+def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) -> SimpleRuleSet:
+    """Build the predicates of compiled rules; each fault disables that rule alone."""
+    faults: list[RuleFault] = [RuleFault(rule.info.id, rule.where, rule.fault) for rule in compiled if rule.fault]
+    good = [rule for rule in compiled if not rule.fault]
+    by_id: dict[str, Compiled] = {}
+    for rule in good:
+        first = by_id.setdefault(rule.info.id, rule)
+        if first is not rule:
+            faults.append(RuleFault(rule.info.id, rule.where, f"this id is there already, in {first.where}"))
+    needs, silent = _for_correlations(by_id, faults)
+    routed: list[tuple[Mapping[str, str], Loaded]] = []
+    infos: dict[str, RuleInfo] = {}
+    for rule in by_id.values():
+        info = _final_info(rule, contain, needs, silent)
+        infos[info.id] = info
+        if rule.tree is None:
+            continue
+        try:
+            loaded = Loaded(info, build(rule.tree))
+        except Unsupported as error:
+            faults.append(RuleFault(info.id, rule.where, str(error)))
+            del infos[info.id]
+            continue
+        routed += [({name: value.casefold() for name, value in route}, loaded) for route in rule.routes]
+    virtual = {name: make for _, table in fieldmaps if isinstance(table, Product) for name, make in table.virtual.items()}
+    return SimpleRuleSet(
+        generation=generation,
+        rules=infos,
+        unmapped={rule.info.id: rule.unmapped for rule in by_id.values() if rule.unmapped},
+        faults=faults,
+        fields=frozenset(name for rule in by_id.values() for name in rule.fields if name not in virtual),
+        correlations=[msgspec.structs.replace(rule, info=infos[rule.info.id]) for rule in by_id.values() if rule.correlation],
+        compiled=by_id,
+        _routed=routed,
+        _virtual=virtual,
+    )
+
+
+def _for_correlations(by_id: Mapping[str, Compiled], faults: list[RuleFault]) -> tuple[dict[str, set[str]], set[str]]:
+    """Return the fields that correlations need of each rule, and the rules that raise nothing themselves."""
+    names = {rule.name: rule.info.id for rule in by_id.values() if rule.name}
+    needs: dict[str, set[str]] = {}
+    silent: set[str] = set()
+    loud: set[str] = set()
+    for rule in by_id.values():
+        if not rule.correlation:
+            continue
+        for ref in rule.correlation["rules"]:
+            rule_id = names.get(ref, ref)
+            if rule_id not in by_id:
+                faults.append(RuleFault(rule.info.id, rule.where, f"refers to {ref!r}, which is not loaded"))
+                continue
+            needs.setdefault(rule_id, set()).update(rule.correlation["fields"])
+            (loud if rule.correlation["generate"] else silent).add(rule_id)
+        rule.correlation["ids"] = [names.get(ref, ref) for ref in rule.correlation["rules"]]
+    return needs, silent - loud
+
+
+def _final_info(rule: Compiled, contain: Sequence[str], needs: Mapping[str, set[str]], silent: set[str]) -> RuleInfo:
+    info = rule.info
+    return msgspec.structs.replace(
+        info,
+        contain="auto" if info.contain == "auto" or info.id in contain else "never",
+        fields=tuple(sorted(needs.get(info.id, ()))),
+        silent=info.id in silent,
+    )
+
+
+__all__ = ["Loaded", "SimpleRuleSet", "make", "vendor_rule"]
