@@ -11,7 +11,7 @@ import yaml
 
 from hinomi.errors import ConfigError
 
-SIZE, DEPTH, NODES = 256 * 1024, 30, 20_000
+SIZE, DEPTH, NODES = 1024 * 1024, 30, 50_000
 
 
 class _Loader(yaml.CSafeLoader):
