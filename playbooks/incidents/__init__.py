@@ -1,1 +1,1 @@
-"""TODO."""
+"""Alerts and incidents: what hits become, and what people do with them."""
