@@ -1,0 +1,105 @@
+"""What people read for the words of the program: roles, categories, severities, acts, steps of the flow."""
+
+from collections.abc import Mapping
+
+ROLES: Mapping[str, str] = {
+    "teacher": "教職員（端末の利用者）",
+    "staff": "教職員",
+    "principal": "校長",
+    "vice_principal": "副校長・教頭",
+    "chief_teacher": "主幹教諭",
+    "school_management": "学校管理職（校長・副校長・教頭・主幹教諭）",
+    "school_security_officer": "校務情報セキュリティ担当者",
+    "board": "教育委員会",
+    "ict_section": "教育委員会 ICT担当",
+    "operator": "事業者（SOC）",
+    "operator_lead": "事業者（SOC）責任者",
+    "auditor": "監査担当者",
+    "admin": "システム管理者",
+    "system": "hinomi（自動）",
+}
+CATEGORIES: Mapping[str, str] = {
+    "malware": "感染（マルウェア）",
+    "intrusion": "不正アクセス",
+    "credential": "不正アクセス（認証情報）",
+    "account": "不正アクセス（アカウント）",
+    "policy": "ポリシー違反",
+    "data_loss": "情報の持ち出し",
+    "exfiltration": "情報の持ち出し",
+    "lost_device": "紛失・盗難",
+    "missend": "誤送信",
+    "other": "その他",
+}
+CAUSES: Mapping[str, str] = {"external": "外部要因", "internal": "内部要因"}
+SEVERITIES: Mapping[str, str] = {
+    "critical": "重大",
+    "high": "高",
+    "medium": "中",
+    "low": "低",
+    "informational": "情報",
+}
+FLOW: Mapping[int, str] = {
+    1: "検知",
+    2: "ネットワーク切断（隔離）",
+    3: "隔離メッセージ受領",
+    4: "一次対応報告受領",
+    5: "感染報告受領",
+    6: "検知内容確認",
+    7: "ウイルス隔離・除去",
+    8: "ネットワーク切断解除",
+    9: "解除メッセージ受領",
+    10: "最終報告書作成",
+    11: "最終報告受領",
+}
+STEPS: Mapping[str, str] = {
+    "endpoint.isolate": "端末のネットワーク隔離",
+    "endpoint.release": "端末の隔離解除",
+    "endpoint.scan": "端末のウイルス検査",
+    "endpoint.quarantine_file": "検知されたファイルの隔離・除去",
+    "isolate": "端末のネットワーク隔離",
+    "release": "端末の隔離解除",
+    "scan": "端末のウイルス検査",
+    "eradicate": "検知されたファイルの隔離・除去",
+    "confirm": "検知内容の確認",
+    "tell_teacher": "隔離のお知らせ",
+    "tell_released": "隔離解除のお知らせ",
+    "first_response": "一次対応報告",
+    "infection_report": "感染報告（第一報）",
+    "infection": "感染報告（第一報）",
+    "final": "最終報告書",
+    "page_operator": "事業者の呼び出し",
+}
+CHOICES: Mapping[str, str] = {
+    "true_positive": "実際の被害（検知は正しい）",
+    "false_positive": "誤検知",
+    "authorised": "許可された操作",
+    "approve": "承認",
+    "deny": "否認",
+    "escalate": "上位者へ連絡",
+    "test": "訓練・試験",
+    "duplicate": "重複",
+}
+STATES: Mapping[str, str] = {
+    "isolated": "隔離済み（確認済）",
+    "released": "解除済み（接続中）",
+    "pending_isolation": "隔離を要求中（未確認）",
+    "pending_release": "解除を要求中（未確認）",
+    "unknown": "不明（確認できていません）",
+    "asked": "隔離を要求中（未確認）",
+    "confirmed": "隔離済み（確認済）",
+    "failed": "失敗",
+    "manual": "手動での対応が必要",
+    "clean": "検査で異常なし",
+    "verified": "確認済",
+    "accepted": "受付済（未確認）",
+    "sent": "送信済",
+    "done": "完了",
+    "skipped": "実施せず",
+    "denied": "否認",
+    "simulated": "模擬（実際には行わない）",
+}
+
+
+def word(table: Mapping[str, str], key: object) -> str:
+    """Return what people read for ``key``; an unknown word is shown as it is."""
+    return table.get(str(key), str(key))
