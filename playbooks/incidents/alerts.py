@@ -168,7 +168,7 @@ def _evidence(kept: Sequence[dict[str, Any]], hits: Sequence[Hit]) -> list[dict[
 
 def _incident(conn: Connection, alert: dict[str, Any], members: list[Hit], now: datetime, on_change: OnChange) -> str | None:
     """Attach an alert that calls for an incident: level high or above, or a rule that may contain."""
-    if alert["entity"] == "noisy" or not any(hit.live and not hit.backfill for hit in members):
+    if alert["entity"] == "noisy" or not any(hit.live for hit in members):
         return None
     if alert["level"] not in ("high", "critical") and alert["contain"] != "auto":
         return None

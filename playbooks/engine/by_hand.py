@@ -1,0 +1,85 @@
+"""Acts by hand: one step in a run of its own, on the device's open incident or a new one, with the same guarantees."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from hinomi import audit
+from hinomi.clock import iso
+from hinomi.directory import Device
+from hinomi.errors import ConflictError, NotFoundError, RefusedError
+from hinomi.playbooks.actions import actions
+from hinomi.playbooks.engine import guards, holds, rows, runs, steps
+from hinomi.playbooks.engine.rows import Row
+from hinomi.playbooks.incidents import incidents
+from hinomi.playbooks.vendors import Request
+from hinomi.state import new_id, t
+from hinomi.tenancy import Grant
+
+if TYPE_CHECKING:
+    from hinomi.playbooks.engine import Engine
+
+
+def _device(engine: "Engine", conn: Connection, ref: str, grant: Grant) -> tuple[Device, str]:
+    device = engine.directory(conn).device(ref, grant.tenant)
+    if device is None:
+        raise NotFoundError(f"no device {ref!r}", hint="hinomi host list")
+    vendor = next((name for name in engine.adapters if name in device.vendors), None)
+    if vendor is None:
+        raise ConflictError(f"no product that is configured knows {device.id}", hint="[vendors.…] in hinomi.toml, vendors in devices.csv")
+    return device, vendor
+
+
+def plan(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant) -> Request:
+    """Return the request that would be sent."""
+    device, vendor = _device(engine, conn, ref, grant)
+    target = {"device": device.id, "machine": device.vendors[vendor]}
+    return engine.adapters[vendor].plan(actions.get(action)().intent(target, f"[hinomi:{device.tenant}/by-hand]"))
+
+
+def act(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant, reason: str, now: datetime) -> dict[str, Any]:
+    """Isolate or release one device.
+
+    Raises:
+        RefusedError: If the kill switch is on, or the device is protected (isolate).
+        ConflictError: If incidents hold it (release): their playbooks release it.
+    """
+    device, vendor = _device(engine, conn, ref, grant)
+    grant.demand("act", device.tenant)
+    if guards.killswitch(conn):
+        raise RefusedError("the kill switch is on", hint="hinomi killswitch off --reason …")
+    if action == "endpoint.isolate" and device.protected:
+        raise RefusedError(f"{device.id} is protected", hint="cut it off at its own console, with the head of the ICT section")
+    incident = _incident(engine, conn, device, action, grant, reason, now)
+    target = {"device": device.id, "machine": device.vendors[vendor]}
+    run = rows.add(conn, t.run, incident=incident["id"], tenant=device.tenant, playbook=f"{runs.BY_HAND}-{new_id()[:8]}", sha256="", mode="live",
+                   state="running", rev=0, started_at=iso(now))  # fmt: skip
+    verb = action.partition(".")[2]
+    tag = f"[hinomi:{device.tenant}/{incident['id']}/{run['id']}:{verb}:1]"
+    row = rows.add(
+        conn, t.step, run=run["id"], name=verb, kind="do", visit=1, flow=None, state="waiting", attempt=0, started_at=iso(now), action=action,
+        target=target, vendor=vendor, tag=tag, by=grant.actor, detail={"within": 900, "wanted": actions.get(action).verifies, "wait_verify": True},
+    )  # fmt: skip
+    detail = {"reason": reason, "incident": incident["number"]}
+    audit.record(conn, now, actor=grant.actor, act=f"host.{verb}", object=f"host:{device.id}", tenant=device.tenant, detail=detail)
+    steps.intend(engine, conn, incident, row, now)
+    if action == "endpoint.release" and rows.get(conn, t.step, row["id"])["outcome"] == "held_by_others":
+        raise ConflictError("other incidents hold it", hint="hinomi host state shows them; their playbooks release it")
+    return {"device": device.id, "action": action, "run": run["id"], "incident": incident["number"], "tag": tag}
+
+
+def _incident(engine: "Engine", conn: Connection, device: Device, action: str, grant: Grant, reason: str, now: datetime) -> Row:
+    if action == "endpoint.release":
+        held = holds.holders(conn, device.id)
+        if not held:
+            raise ConflictError(f"nobody holds {device.id}", hint="it was isolated elsewhere: release it there")
+        return rows.get(conn, t.incident, held[-1]["incident"])
+    opened = [row for row in rows.find(conn, t.incident, host=device.id, status="open")]
+    if opened:
+        return opened[-1]
+    made = incidents.open_incident(
+        conn, now=now, actor=grant.actor, tenant=device.tenant, entity=f"host:{device.id}", host=device.id, category="intrusion", cause="external",
+        severity="high", title=f"Isolated by hand: {reason}"[:200], title_ja=f"手動の隔離: {reason}"[:200], on_change=lambda *_: None,
+    )  # fmt: skip
+    return rows.get(conn, t.incident, made)

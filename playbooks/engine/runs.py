@@ -1,0 +1,150 @@
+"""Runs: which incidents start which playbooks, and which step is next. Everything is rows, nothing is memory."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection
+
+from hinomi import audit
+from hinomi.clock import iso
+from hinomi.errors import ConflictError, NotFoundError
+from hinomi.playbooks.engine import library, rows, steps
+from hinomi.playbooks.engine.model import Match, Playbook, Step
+from hinomi.playbooks.engine.rows import Row
+from hinomi.playbooks.incidents import timeline
+from hinomi.state import t
+from hinomi.tenancy import Grant, within
+
+if TYPE_CHECKING:
+    from hinomi.playbooks.engine import Engine
+
+#: Playbook name of an act by hand: its run has one step and no graph.
+BY_HAND = "by-hand"
+
+
+def matches(match: Match, incident: Mapping[str, Any]) -> bool:
+    """Tell whether an incident fulfils a playbook's `match`."""
+    for name in ("cause", "category", "severity"):
+        wanted = getattr(match, name)
+        if wanted is not None and incident[name] not in wanted:
+            return False
+    return match.tenant is None or any(within(incident["tenant"], subtree) for subtree in match.tenant)
+
+
+def on_incident(engine: "Engine", conn: Connection, incident_id: str, now: datetime) -> None:
+    """Start the playbooks that an incident matches and has not had yet; (incident, playbook) is unique."""
+    incident = rows.get(conn, t.incident, incident_id)
+    if incident["status"] != "open":
+        return
+    had = {run["playbook"] for run in rows.find(conn, t.run, incident=incident_id)}
+    for name, entry in engine.library.items():
+        if name in had or not matches(entry.playbook.match, incident):
+            continue
+        mode = library.mode_of(conn, entry)
+        if mode == "draft":
+            continue
+        library.pin(conn, entry, now)
+        run = rows.add(
+            conn, t.run, incident=incident_id, tenant=incident["tenant"], playbook=name, sha256=entry.sha256, mode=mode,
+            state="running", rev=0, started_at=iso(now),
+        )  # fmt: skip
+        timeline.add(conn, incident_id, kind="run", actor="system", now=now, text=f"対応手順を開始しました: {entry.playbook.title.get('ja', name)}（{mode}）",
+                     data={"run": run["id"], "playbook": name, "mode": mode})  # fmt: skip
+        detail = {"playbook": name, "mode": mode, "sha256": entry.sha256}
+        audit.record(conn, now, actor="system", act="run.start", object=f"run:{run['id']}", tenant=incident["tenant"], detail=detail)
+        advance(engine, conn, run["id"], now)
+
+
+def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> None:
+    """Start every step whose turn has come, until none is left; end the run when nothing is open."""
+    run = rows.get(conn, t.run, run_id)
+    if run["state"] != "running":
+        return
+    if run["playbook"].startswith(BY_HAND):
+        _end_if_done(conn, run, now, expected=1)
+        return
+    playbook = library.pinned(conn, run["sha256"])
+    incident = rows.get(conn, t.incident, run["incident"])
+    started = True
+    while started:
+        started = False
+        visited = {row["name"]: row for row in rows.find(conn, t.step, run=run_id)}
+        for step in playbook.steps:
+            if step.off_path or step.id in visited:
+                continue
+            before = playbook.after(step)
+            if all(name in visited and visited[name]["done_at"] for name in before):
+                _start(engine, conn, run, incident, playbook, step, visited, now)
+                started = True
+                break
+    _end_if_done(conn, run, now, expected=sum(not step.off_path for step in playbook.steps))
+
+
+def _start(
+    engine: "Engine", conn: Connection, run: Row, incident: Row, playbook: Playbook, step: Step, visited: Mapping[str, Row], now: datetime
+) -> None:
+    row = rows.add(
+        conn, t.step, run=run["id"], name=step.id, kind=step.kind, visit=1, flow=step.flow, state="waiting", attempt=0, started_at=iso(now),
+        action=step.do,
+    )  # fmt: skip
+    if not _holds(step, visited, incident):
+        rows.change(conn, t.step, row["id"], state="skipped", outcome="condition", done_at=iso(now))
+        return
+    steps.start(engine, conn, run, incident, playbook, step, row, now)
+
+
+def _holds(step: Step, visited: Mapping[str, Row], incident: Mapping[str, Any]) -> bool:
+    for name, sign, wanted in step.tests():
+        if name.startswith("incident."):
+            value = str(incident.get(name.removeprefix("incident."), ""))
+        else:
+            value = str(visited[name]["outcome"] or "") if name in visited else ""
+        if (value == wanted) != (sign == "=="):
+            return False
+    return True
+
+
+def _end_if_done(conn: Connection, run: Row, now: datetime, *, expected: int) -> None:
+    found = rows.find(conn, t.step, run=run["id"])
+    on_path = [row for row in found if not (row["detail"] or {}).get("off_path")]
+    waiting = rows.find(conn, t.wait, run=run["id"], state="open")
+    effects = rows.find(conn, t.outbox, run=run["id"], state=["waiting", "leased"])
+    pending = [row for row in effects if row["kind"] != "verify" or not row["body"].get("late")]
+    if len(on_path) < expected or waiting or pending or not all(row["done_at"] for row in found):
+        return
+    rows.change(conn, t.run, run["id"], state="done", ended_at=iso(now), rev=run["rev"] + 1)
+    timeline.add(conn, run["incident"], kind="run", actor="system", now=now, text="対応手順が終わりました", data={"run": run["id"], "state": "done"})
+    audit.record(conn, now, actor="system", act="run.end", object=f"run:{run['id']}", tenant=run["tenant"], detail={"state": "done"})
+
+
+def visible(conn: Connection, grant: Grant, run_id: str) -> Row:
+    """Return a run of the caller's subtree.
+
+    Raises:
+        NotFoundError: If there is none.
+    """
+    found = rows.find(conn, t.run, id=run_id)
+    if not found or not within(found[0]["tenant"], grant.tenant):
+        raise NotFoundError(f"no run {run_id!r}", hint="hinomi run list")
+    return found[0]
+
+
+def steer(engine: "Engine", conn: Connection, run_id: str, verb: str, grant: Grant, reason: str, now: datetime, step: str | None = None) -> None:
+    """Pause, resume, retry a failed step, or skip (write off) one; audited, on the timeline."""
+    run = visible(conn, grant, run_id)
+    grant.demand("act", run["tenant"])
+    if verb in ("retry", "skip"):
+        found = rows.find(conn, t.step, run=run_id, name=step or "")
+        if not found:
+            raise NotFoundError(f"no step {step!r} in this run yet", hint="hinomi run show RUN lists them")
+        (steps.retry if verb == "retry" else steps.write_off)(engine, conn, run, found[-1], grant, reason, now)
+    else:
+        wanted, becomes = {"pause": ("running", "paused"), "resume": ("paused", "running")}[verb]
+        if run["state"] != wanted:
+            raise ConflictError(f"the run is {run['state']}, not {wanted}")
+        rows.change(conn, t.run, run_id, state=becomes, rev=run["rev"] + 1)
+    timeline.add(conn, run["incident"], kind="run", actor=grant.actor, now=now, text=f"対応手順: {verb} {step or ''} — {reason}")
+    detail = {"reason": reason, **({"step": step} if step else {})}
+    audit.record(conn, now, actor=grant.actor, act=f"run.{verb}", object=f"run:{run_id}", tenant=run["tenant"], detail=detail)
+    advance(engine, conn, run_id, now)

@@ -1,0 +1,112 @@
+"""What lists and pages show of runs, waits and devices; never more than the caller's subtree."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, desc, select
+
+from hinomi.clock import parse_iso
+from hinomi.directory import Directory
+from hinomi.errors import NotFoundError
+from hinomi.playbooks.engine import holds, rows, runs
+from hinomi.playbooks.incidents import queries
+from hinomi.state import t
+from hinomi.tenancy import Grant, within
+
+
+def list_runs(conn: Connection, grant: Grant, *, state: str | None = None, incident: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+    """Return runs, newest first."""
+    grant.demand("read")
+    asked = queries.in_subtree(select(t.run), t.run, grant.tenant).order_by(desc(t.run.c.started_at)).limit(limit)
+    if state:
+        asked = asked.where(t.run.c.state == state)
+    if incident:
+        asked = asked.where(t.run.c.incident == _incident(conn, grant, incident))
+    return [dict(row._mapping) for row in conn.execute(asked)]
+
+
+def _incident(conn: Connection, grant: Grant, ref: str) -> str:
+    return str(queries.one(conn, t.incident, grant, ref, "incident")["id"])
+
+
+def show_run(conn: Connection, grant: Grant, run_id: str) -> dict[str, Any]:
+    """Return one run with its steps, waits and receipts."""
+    grant.demand("read")
+    run = runs.visible(conn, grant, run_id)
+    steps = sorted(rows.find(conn, t.step, run=run_id), key=lambda row: row["started_at"])
+    waits = sorted(rows.find(conn, t.wait, run=run_id), key=lambda row: row["opened_at"])
+    for wait in waits:
+        wait["receipts"] = rows.find(conn, t.receipt, wait=wait["id"]) if wait["kind"] == "receipt" else []
+    return {**run, "steps": steps, "waits": waits}
+
+
+def list_waits(
+    conn: Connection, grant: Grant, *, kind: str, state: str | None = "open", incident: str | None = None
+) -> list[dict[str, Any]]:
+    """Return waits of a kind, oldest first, with the people a receipt was sent to."""
+    grant.demand("read")
+    asked = queries.in_subtree(select(t.wait), t.wait, grant.tenant).where(t.wait.c.kind == kind).order_by(t.wait.c.opened_at)
+    if state:
+        asked = asked.where(t.wait.c.state == state)
+    if incident:
+        asked = asked.where(t.wait.c.incident == _incident(conn, grant, incident))
+    found = [dict(row._mapping) for row in conn.execute(asked)]
+    for wait in found:
+        if kind == "receipt":
+            wait["receipts"] = rows.find(conn, t.receipt, wait=wait["id"])
+    return found
+
+
+def show_host(conn: Connection, grant: Grant, directory: Directory, ref: str, now: datetime) -> dict[str, Any]:
+    """Return what is known of one device: observed state with its age, who holds it, what is under way."""
+    grant.demand("read")
+    device = directory.device(ref, grant.tenant)
+    if device is None:
+        raise NotFoundError(f"no device {ref!r}", hint="hinomi host list")
+    seen = holds.observed(conn, device.id)
+    open_steps = [
+        {"step": row["name"], "action": row["action"], "state": row["state"], "error": row["error"], "run": row["run"]}
+        for row in rows.find(conn, t.step, state=["intent", "sent", "accepted", "waiting", "failed"])
+        if (row["target"] or {}).get("device") == device.id
+    ]
+    return {
+        "id": device.id, "name": device.name, "tenant": device.tenant, "asset_no": device.asset_no, "owner": device.owner,
+        "protected": device.protected, "vendors": device.vendors, "state": seen["state"] if seen else "not observed",
+        "observed_at": seen["observed_at"] if seen else None, "age": age(seen["observed_at"], now) if seen else None,
+        "detail": seen["detail"] if seen else "", "holds": [
+            {"incident": h["incident"], "owner": h["owner"], "since": h["since"], "review_at": h["review_at"]} for h in holds.holders(conn, device.id)
+        ], "actions": open_steps,
+    }  # fmt: skip
+
+
+def age(observed_at: str, now: datetime) -> str:
+    """Return how old an observation is: ``12s``, ``3m``, ``2h``, ``4d``."""
+    seconds = max(int((now - parse_iso(observed_at)).total_seconds()), 0)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def list_hosts(
+    conn: Connection, grant: Grant, directory: Directory, now: datetime, *, state: str | None = None, tenant: str | None = None
+) -> list[dict[str, Any]]:
+    """Return the devices of the subtree with what was last observed of them."""
+    grant.demand("read")
+    seen = {row["device"]: row for row in rows.find(conn, t.device_state)}
+    held: dict[str, int] = {}
+    for hold in rows.find(conn, t.hold, released_at=None):
+        held[hold["device"]] = held.get(hold["device"], 0) + 1
+    found = []
+    for device in directory.devices:
+        if not within(device.tenant, grant.tenant) or (tenant and not within(device.tenant, tenant)):
+            continue
+        look = seen.get(device.id)
+        row = {
+            "id": device.id, "name": device.name, "tenant": device.tenant, "protected": device.protected, "holds": held.get(device.id, 0),
+            "state": look["state"] if look else "not observed", "observed_at": look["observed_at"] if look else None,
+            "age": age(look["observed_at"], now) if look else None,
+        }  # fmt: skip
+        if state is None or row["state"] == state:
+            found.append(row)
+    return found
