@@ -1,1 +1,1 @@
-"""TODO."""
+"""Microsoft Defender for Endpoint."""

@@ -1,0 +1,195 @@
+"""Microsoft Defender for Endpoint: machine actions over its API.
+
+Pages: learn.microsoft.com/defender-endpoint/api/isolate-machine, unisolate-machine, run-av-scan,
+stop-and-quarantine-file, get-machineactions-collection. Body names are case-sensitive. While an action
+is open the vendor answers 400 ActiveRequestAlreadyExists: that one is looked up, not sent again.
+"""
+
+from typing import Any
+
+import httpx2
+
+from hinomi.clock import SystemClock, iso
+from hinomi.collectors.pulls.oauth import OAuthClient, TokenError, settings_of
+from hinomi.collectors.times import to_iso
+from hinomi.playbooks.vendors import Accepted, Capability, Intent, Observation, Request, VendorError, vendors
+
+CALLS = {
+    "endpoint.isolate": ("isolate", "Isolate"),
+    "endpoint.release": ("unisolate", "Unisolate"),
+    "endpoint.scan": ("runAntiVirusScan", "RunAntiVirusScan"),
+    "endpoint.quarantine_file": ("StopAndQuarantineFile", "StopAndQuarantineFile"),
+}
+OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
+OPEN = ("Pending", "InProgress")
+ENDED_BADLY = ("Failed", "TimeOut", "Cancelled")
+
+
+@vendors.register("defender")
+class Defender:
+    """One Defender tenant."""
+
+    name = "defender"
+
+    def __init__(self, settings: dict[str, Any]):
+        self._settings = settings_of(settings)
+        self._client = OAuthClient(self._settings)
+
+    def capabilities(self) -> dict[str, Capability]:
+        """State, job or once of each action."""
+        return {"endpoint.isolate": "state", "endpoint.release": "state", "endpoint.scan": "job", "endpoint.quarantine_file": "once"}
+
+    def plan(self, intent: Intent) -> Request:
+        """Return the exact request."""
+        return Request("POST", self._settings.base_url.rstrip("/") + self._path(intent), self._body(intent))
+
+    @staticmethod
+    def _path(intent: Intent) -> str:
+        machine = intent.target["machine"]
+        if not machine or "/" in machine or "?" in machine:
+            raise VendorError(f"{machine!r} is no machine id", "permanent")
+        return f"/api/machines/{machine}/{CALLS[intent.action][0]}"
+
+    @staticmethod
+    def _body(intent: Intent) -> dict[str, Any]:
+        more: dict[str, Any] = {
+            "endpoint.isolate": {"IsolationType": str(intent.params.get("type", "Full"))},
+            "endpoint.release": {},
+            "endpoint.scan": {"ScanType": "Full"},
+            "endpoint.quarantine_file": {"Sha1": intent.target.get("sha1", "")},
+        }[intent.action]
+        return {"Comment": intent.tag, **more}
+
+    async def apply(self, intent: Intent) -> Accepted:
+        """Send it once."""
+        response = await self._call("POST", self._path(intent), sending=True, json=self._body(intent))
+        if response.status_code in (200, 201):
+            return Accepted(str(response.json().get("id", "")) or None)
+        code, message = _error(response)
+        if response.status_code == 400 and ("ActiveRequestAlreadyExists" in code or "already" in message.lower()):
+            return await self._there_already(intent, message)
+        raise self._problem(response)
+
+    async def _there_already(self, intent: Intent, message: str) -> Accepted:
+        """An open action of this type is ours to follow, whoever asked; one of the opposite type must end first."""
+        for action in await self._actions(intent):
+            if action.get("type") == CALLS[intent.action][1] and action.get("status") in OPEN:
+                return Accepted(str(action["id"]), adopted=intent.tag not in str(action.get("requestorComment", "")))
+        state = await self.read_state(intent.target)
+        if state.state == {"endpoint.isolate": "isolated", "endpoint.release": "released"}.get(intent.action):
+            return Accepted(state.vendor_id, adopted=True)
+        raise VendorError(f"another action is open: {message}", "busy")
+
+    async def find_own(self, intent: Intent) -> Accepted | None:
+        """Return our own earlier request: by machine and type, then the tag (it is not filterable)."""
+        for action in await self._actions(intent):
+            own = intent.tag in str(action.get("requestorComment", ""))
+            if own and action.get("type") == CALLS[intent.action][1] and action.get("status") not in ENDED_BADLY:
+                return Accepted(str(action["id"]))
+        return None
+
+    async def _actions(self, intent: Intent) -> list[dict[str, Any]]:
+        kind = CALLS[intent.action][1]
+        return await self._list(f"machineId eq '{intent.target['machine']}' and type eq '{kind}'")
+
+    async def _list(self, condition: str) -> list[dict[str, Any]]:
+        query = {"$filter": condition, "$orderby": "creationDateTimeUtc desc", "$top": "50"}
+        response = await self._call("GET", "/api/machineactions", params=query)
+        if response.status_code != 200:
+            raise self._problem(response)
+        return [item for item in response.json().get("value", ()) if isinstance(item, dict)]
+
+    async def read_state(self, target: dict[str, str]) -> Observation:
+        """Return the state of the newest Isolate or Unisolate action that still stands."""
+        found = []
+        for kind in ("Isolate", "Unisolate"):
+            found += await self._list(f"machineId eq '{target['machine']}' and type eq '{kind}'")
+        found.sort(key=lambda action: to_iso(str(action.get("creationDateTimeUtc", ""))) or "", reverse=True)
+        now = iso(SystemClock().now())
+        for action in found:
+            status, isolate = action.get("status"), action.get("type") == "Isolate"
+            if status in ENDED_BADLY:
+                continue
+            if status in OPEN:
+                return Observation("pending_isolation" if isolate else "pending_release", now, str(status), str(action["id"]))
+            return Observation("isolated" if isolate else "released", now, str(status), str(action["id"]))
+        return Observation("released", now, "no isolation on record")
+
+    async def verify(self, intent: Intent, vendor_id: str | None) -> Observation:
+        """Return how far it is: the action's own status, and for a scan whether newer alerts came."""
+        if vendor_id is None:
+            return await self.read_state(intent.target)
+        response = await self._call("GET", f"/api/machineactions/{vendor_id}")
+        if response.status_code != 200:
+            raise self._problem(response)
+        action = response.json()
+        status, now = str(action.get("status")), iso(SystemClock().now())
+        if status in OPEN:
+            waiting = {"endpoint.isolate": "pending_isolation", "endpoint.release": "pending_release"}.get(intent.action, "pending")
+            return Observation(waiting, now, status, vendor_id, next_poll_after=_pause(action))  # type: ignore[arg-type]
+        if status in ENDED_BADLY:
+            return Observation("failed", now, status, vendor_id)
+        return await self._succeeded(intent, action, now, vendor_id)
+
+    async def _succeeded(self, intent: Intent, action: dict[str, Any], now: str, vendor_id: str) -> Observation:
+        done = {"endpoint.isolate": "isolated", "endpoint.release": "released", "endpoint.quarantine_file": "done"}.get(intent.action)
+        if done is not None:
+            return Observation(done, now, "Succeeded", vendor_id)  # type: ignore[arg-type]
+        since = to_iso(str(action.get("creationDateTimeUtc", ""))) or now
+        query = {"$filter": f"alertCreationTime gt {since}", "$top": "100"}
+        response = await self._call("GET", "/api/alerts", params=query)
+        if response.status_code != 200:
+            raise self._problem(response)
+        newer = [a for a in response.json().get("value", ()) if a.get("machineId") == intent.target["machine"]]
+        return Observation("failed", now, f"{len(newer)} newer alerts", vendor_id) if newer else Observation("clean", now, "Succeeded", vendor_id)
+
+    async def undo(self, intent: Intent) -> Accepted:
+        """Send the opposite."""
+        if intent.action not in OPPOSITE:
+            raise VendorError(f"{intent.action} cannot be undone", "permanent")
+        return await self.apply(Intent(OPPOSITE[intent.action], intent.target, intent.tag, {}, intent.sent_at))
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._client.close()
+
+    async def _call(self, method: str, path: str, *, sending: bool = False, **more: Any) -> httpx2.Response:
+        try:
+            return await self._client.request(method, path, **more)
+        except TokenError as error:
+            raise VendorError(str(error), "auth" if error.permanent else "retryable") from error
+        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
+            raise VendorError(f"not reached: {type(error).__name__}", "retryable") from error
+        except httpx2.HTTPError as error:
+            kind = "unknown" if sending else "retryable"
+            raise VendorError(f"no answer: {type(error).__name__}", kind) from error  # type: ignore[arg-type]
+
+    @staticmethod
+    def _problem(response: httpx2.Response) -> VendorError:
+        code, message = _error(response)
+        status = response.status_code
+        wait = response.headers.get("retry-after", "")
+        if status in (401, 403):
+            return VendorError(f"{status} {code}: {message}", "auth")
+        if status == 429 or status >= 500:
+            return VendorError(f"{status} {code}: {message}", "retryable", retry_after=float(wait) if wait.isdigit() else None)
+        return VendorError(f"{status} {code}: {message}", "permanent")
+
+
+def _pause(action: dict[str, Any]) -> float:
+    """Poll often at first, then every 5 s: 100 calls a minute is all the vendor allows."""
+    created = to_iso(str(action.get("creationDateTimeUtc", "")))
+    if created is None:
+        return 2.0
+    from hinomi.clock import parse_iso
+
+    age = (SystemClock().now() - parse_iso(created)).total_seconds()
+    return 0.5 if age < 3 else 2.0 if age < 30 else 10.0
+
+
+def _error(response: httpx2.Response) -> tuple[str, str]:
+    try:
+        error = response.json()["error"]
+        return str(error.get("code", "")), str(error.get("message", ""))[:300]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return "", response.text[:200]
