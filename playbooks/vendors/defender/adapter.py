@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from hinomi.clock import SystemClock, iso
+from hinomi.clock import SystemClock, iso, parse_iso
 from hinomi.collectors.pulls.oauth import OAuthClient, TokenError, settings_of
 from hinomi.collectors.times import to_iso
 from hinomi.playbooks.vendors import Accepted, Capability, Intent, Observation, Request, VendorError, vendors
@@ -181,8 +181,6 @@ def _pause(action: dict[str, Any]) -> float:
     created = to_iso(str(action.get("creationDateTimeUtc", "")))
     if created is None:
         return 2.0
-    from hinomi.clock import parse_iso
-
     age = (SystemClock().now() - parse_iso(created)).total_seconds()
     return 0.5 if age < 3 else 2.0 if age < 30 else 10.0
 

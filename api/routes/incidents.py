@@ -1,0 +1,117 @@
+"""Incidents: list, show, note, decide, assign, change, close, merge, split."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from hinomi.api.auth import Parts, Who
+from hinomi.errors import NotFoundError
+from hinomi.playbooks.engine import views
+from hinomi.playbooks.incidents import incidents
+
+router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
+
+
+class Body(BaseModel):
+    """What an act on an incident may carry."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field(default="", max_length=4000)
+    reason: str = Field(default="", max_length=2000)
+    choice: str = ""
+    assignee: str = ""
+    disposition: str = ""
+    severity: str | None = None
+    category: str | None = None
+    into: str = ""
+    alerts: list[int] = Field(default_factory=list)
+
+
+@router.get("")
+def list_incidents(
+    parts: Parts, who: Who, limit: int = 50, cursor: str | None = None, status: str | None = None, severity: str | None = None,
+    category: str | None = None, host: str | None = None, tenant: str | None = None, assignee: str | None = None, since: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """List incidents, newest first."""
+    filters = {"status": status, "severity": severity, "category": category, "host": host, "tenant": tenant, "assignee": assignee, "since": since}
+    with parts.state.read() as conn:
+        items, after = incidents.list_incidents(conn, who.grant, limit=min(limit, 1000), cursor=cursor, **filters)
+    return {"items": items, "cursor": after}
+
+
+@router.get("/{ref}")
+def get_incident(parts: Parts, who: Who, ref: str) -> dict[str, Any]:
+    """Show one incident with alerts, runs, reports and timeline."""
+    with parts.state.read() as conn:
+        return incidents.get_incident(conn, who.grant, ref)
+
+
+@router.post("/{ref}/note")
+def note(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+    """Write a note on the timeline."""
+    with parts.state.write() as conn:
+        incidents.note(conn, who.grant, ref, body.text, parts.clock.now())
+    return {"id": ref, "noted": True}
+
+
+@router.post("/{ref}/decide")
+def decide(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+    """Decide what the incident's playbook asks now."""
+    with parts.state.write() as conn:
+        waiting = views.list_waits(conn, who.grant, kind="decision", incident=ref)
+        fitting = [wait for wait in waiting if body.choice in (wait["options"] or ())]
+        if not fitting:
+            options = ", ".join(option for wait in waiting for option in wait["options"] or ())
+            raise NotFoundError(f"no decision {body.choice!r} is asked for", hint=f"asked for: {options or 'nothing'}")
+        parts.engine.decide(
+            conn, fitting[0]["id"], who.grant, body.choice, body.reason, via="api", now=parts.clock.now(), role=who.role or None
+        )
+    parts.poke()
+    return {"id": ref, "choice": body.choice}
+
+
+@router.post("/{ref}/assign")
+def assign(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+    """Assign an incident."""
+    with parts.state.write() as conn:
+        incidents.assign(conn, who.grant, ref, body.assignee, parts.clock.now())
+    return {"id": ref, "assignee": body.assignee}
+
+
+@router.post("/{ref}/change")
+def change(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+    """Change severity or category; playbooks are matched again."""
+    with parts.state.write() as conn:
+        incidents.change(
+            conn, who.grant, ref, severity=body.severity, category=body.category, reason=body.reason, now=parts.clock.now(),
+            on_change=parts.engine.on_incident,
+        )  # fmt: skip
+    parts.poke()
+    return {"id": ref, "changed": True}
+
+
+@router.post("/{ref}/close")
+def close(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+    """Close an incident that holds no device."""
+    with parts.state.write() as conn:
+        incidents.close(conn, who.grant, ref, body.disposition, body.reason, parts.clock.now())
+    return {"id": ref, "status": "closed"}
+
+
+@router.post("/{ref}/merge")
+def merge(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+    """Merge an incident into another."""
+    with parts.state.write() as conn:
+        incidents.merge(conn, who.grant, ref, body.into, body.reason, parts.clock.now())
+    return {"id": ref, "merged_into": body.into}
+
+
+@router.post("/{ref}/split")
+def split(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+    """Take alerts out into a new incident."""
+    with parts.state.write() as conn:
+        made = incidents.split(conn, who.grant, ref, body.alerts, body.reason, parts.clock.now(), parts.engine.on_incident)
+    parts.poke()
+    return {"id": made}

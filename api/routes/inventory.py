@@ -1,0 +1,65 @@
+"""Rules, sources, directory: what is loaded, what is received, who there is."""
+
+import json
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from sqlalchemy import func, select
+
+from hinomi.api.auth import Parts, Who
+from hinomi.directory import load
+from hinomi.state import t
+from hinomi.tenancy import within
+
+router = APIRouter(prefix="/api/v1", tags=["inventory"])
+
+
+@router.get("/rules")
+def rules(parts: Parts, who: Who) -> dict[str, Any]:
+    """List rules with their hits, faults, and fields that are not mapped."""
+    who.grant.demand("read")
+    ruleset = parts.rules()
+    counted = select(t.rule_count.c.rule_id, func.sum(t.rule_count.c.hits), func.max(t.rule_count.c.last_seen), func.max(t.rule_count.c.noisy))
+    with parts.state.read() as conn:
+        hits = {row[0]: row for row in conn.execute(counted.group_by(t.rule_count.c.rule_id))}
+    items = []
+    for rule in ruleset.rules.values():
+        count = hits.get(rule.id)
+        items.append({
+            "id": rule.id, "level": rule.level, "title": rule.title, "title_ja": rule.title_ja, "category": rule.category, "contain": rule.contain,
+            "hits": count[1] if count else 0, "last_seen": count[2] if count else None, "noisy": bool(count and count[3]),
+            "unmapped": list(ruleset.unmapped.get(rule.id, ())),
+        })  # fmt: skip
+    faults = [{"rule": fault.rule, "where": fault.where, "reason": fault.reason} for fault in ruleset.faults]
+    return {"items": items, "faults": faults, "cursor": None}
+
+
+@router.get("/sources")
+def sources(parts: Parts, who: Who) -> dict[str, Any]:
+    """List sources with what came through them since `serve` was started."""
+    who.grant.demand("read")
+    try:
+        counted = json.loads((parts.settings.data / "run" / "sources.json").read_text())
+    except (OSError, ValueError):
+        counted = {}
+    items = [
+        {"name": name, "kind": table.kind, "formats": list(table.formats), "tenant": table.tenant, "trusted": table.trusted_for_containment,
+         **counted.get(name, {})}
+        for name, table in sorted(parts.settings.sources.items())
+        if within(table.tenant, who.grant.tenant)
+    ]  # fmt: skip
+    return {"items": items, "cursor": None}
+
+
+@router.get("/directory")
+def directory(parts: Parts, who: Who) -> dict[str, Any]:
+    """Show the newest version of the directory, of the caller's subtree."""
+    who.grant.demand("read")
+    with parts.state.read() as conn:
+        found = load(conn)
+    shown: dict[str, Any] = {"version": found.version}
+    for name in ("tenants", "people", "devices", "rules"):
+        rows = [msgspec.to_builtins(row) for row in getattr(found, name)]
+        shown[name] = [row for row in rows if within(row.get("tenant", row.get("path", "")), who.grant.tenant)]
+    return shown

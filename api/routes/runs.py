@@ -1,0 +1,111 @@
+"""Playbooks, their runs, and the kill switch."""
+
+from typing import Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+
+from hinomi.api.auth import Parts, Who
+from hinomi.errors import NotFoundError
+from hinomi.playbooks.engine import guards, library, views
+
+router = APIRouter(prefix="/api/v1", tags=["playbooks"])
+
+
+class Steer(BaseModel):
+    """Why, and for retry and skip which step."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=2000)
+    step: str | None = None
+
+
+class Mode(BaseModel):
+    """The mode to set, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    mode: str
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class Switch(BaseModel):
+    """On or off, and why."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    on: bool
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+@router.get("/runs")
+def list_runs(
+    parts: Parts, who: Who, state: str | None = None, incident: str | None = None, limit: int = 50, cursor: str | None = None
+) -> dict[str, Any]:
+    """List runs, newest first."""
+    with parts.state.read() as conn:
+        return {"items": views.list_runs(conn, who.grant, state=state, incident=incident, limit=min(limit, 1000)), "cursor": None}
+
+
+@router.get("/runs/{run}")
+def show_run(parts: Parts, who: Who, run: str) -> dict[str, Any]:
+    """Show one run with its steps, waits and receipts."""
+    with parts.state.read() as conn:
+        return views.show_run(conn, who.grant, run)
+
+
+@router.post("/runs/{run}/{verb}")
+def steer(parts: Parts, who: Who, run: str, verb: Literal["pause", "resume", "retry", "skip"], body: Steer) -> dict[str, Any]:
+    """Pause, resume, retry a failed step, or write one off."""
+    with parts.state.write() as conn:
+        parts.engine.steer(conn, run, verb, who.grant, body.reason, parts.clock.now(), body.step)
+    parts.poke()
+    return {"id": run, "verb": verb}
+
+
+@router.get("/playbooks")
+def list_playbooks(parts: Parts, who: Who) -> dict[str, Any]:
+    """List playbooks with their mode."""
+    who.grant.demand("read")
+    with parts.state.read() as conn:
+        items = [
+            {"id": name, "version": entry.playbook.version, "mode": library.mode_of(conn, entry), "title": entry.playbook.title.get("ja", name),
+             "steps": len(entry.playbook.steps), "sha256": entry.sha256, "where": entry.where}
+            for name, entry in sorted(parts.engine.library.items())
+        ]  # fmt: skip
+    return {"items": items, "cursor": None}
+
+
+@router.get("/playbooks/{playbook}")
+def show_playbook(parts: Parts, who: Who, playbook: str) -> dict[str, Any]:
+    """Show one playbook as it is written."""
+    who.grant.demand("read")
+    if playbook not in parts.engine.library:
+        raise NotFoundError(f"no playbook {playbook!r}", hint="hinomi playbook list")
+    entry = parts.engine.library[playbook]
+    return {"id": playbook, "body": entry.body, "sha256": entry.sha256, "where": entry.where}
+
+
+@router.post("/playbooks/{playbook}/activate")
+def activate(parts: Parts, who: Who, playbook: str, body: Mode) -> dict[str, Any]:
+    """Set a playbook's mode."""
+    with parts.state.write() as conn:
+        parts.engine.activate(conn, playbook, body.mode, who.grant, body.reason, parts.clock.now())
+    return {"id": playbook, "mode": body.mode}
+
+
+@router.get("/killswitch")
+def killswitch(parts: Parts, who: Who) -> dict[str, Any]:
+    """Say whether acts on devices are switched off."""
+    who.grant.demand("read")
+    with parts.state.read() as conn:
+        return {"on": guards.killswitch(conn)}
+
+
+@router.post("/killswitch")
+def set_killswitch(parts: Parts, who: Who, body: Switch) -> dict[str, Any]:
+    """Switch all acts on devices off or on."""
+    with parts.state.write() as conn:
+        parts.engine.set_killswitch(conn, body.on, who.grant, body.reason, parts.clock.now())
+    return {"on": body.on}

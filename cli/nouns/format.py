@@ -1,0 +1,66 @@
+"""``hinomi format``: what becomes of a record."""
+
+import json
+from pathlib import Path
+
+import click
+
+from hinomi.cli.output import say, show
+from hinomi.errors import ConfigError
+from hinomi.text import _
+
+
+@click.group("format", epilog=_("Example:  hinomi format try skysea.operation oplog.csv --encoding cp932"))
+def command() -> None:
+    """List formats, and try one on a file."""
+
+
+@command.command("list")
+@click.option("-o", "--output", "fmt", type=click.Choice(["table", "json", "jsonl", "csv", "id"]), default="table", help=_("How to print."))
+def list_(fmt: str) -> None:
+    """List the formats that are known."""
+    from hinomi.collectors.formats import formats
+
+    rows = []
+    for name, parse in formats:
+        words = str(__import__(parse.__module__, fromlist=["_"]).__doc__ or "").strip().splitlines()
+        rows.append({"id": name, "about": words[0] if words else ""})
+    show(rows, ("id", "about"), fmt)
+
+
+@command.command("try")
+@click.argument("name")
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--framing", default="", help=_("lines, csv, ndjson, json_array; default by the file's name."))
+@click.option("--encoding", default="", help=_("Declared encoding, such as cp932."))
+@click.option("--zone", default="Asia/Tokyo", help=_("Zone of times without one."))
+@click.option("--limit", default=0, help=_("Stop after so many records."))
+def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: int) -> int:
+    """Print the ECS documents of a file's records, nested, one a line; exit 1 if a record was not taken."""
+    from hinomi.collectors.formats import formats
+    from hinomi.collectors.framings import framings
+    from hinomi.collectors.reading import explain
+    from hinomi.event import RawRecord, nested
+
+    formats.get(name)
+    path = Path(file)
+    if not path.exists():
+        raise ConfigError("no such file", where=path)
+    kind = framing or {".csv": "csv", ".json": "json_array"}.get(path.suffix.lower(), "ndjson" if path.suffix.lower() in (".ndjson", ".jsonl") else "lines")
+    cutter = framings.get(kind)(encoding=encoding, context=None)
+    if cutter.kind == "whole":
+        with path.open("rb") as stream:
+            cuts = list(cutter.open(stream, 0))
+        context = None
+    else:
+        cuts = [*cutter.feed(path.read_bytes()), *cutter.finish()]
+        context = cutter.context
+    missed = 0
+    for number, cut in enumerate(cuts[: limit or None], 1):
+        for event in explain(RawRecord(cut.raw, "try", f"{path.name}:{cut.start}", 0, context, encoding, zone), name):
+            missed += event["event.dataset"] == "hinomi.unparsed"
+            click.echo(json.dumps(nested(event), ensure_ascii=False))
+        if number == 1 and not cuts:
+            break
+    say(_("{count} records, {missed} not taken by {name}").format(count=len(cuts), missed=missed, name=name))
+    return 1 if missed else 0
