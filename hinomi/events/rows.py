@@ -1,0 +1,69 @@
+"""Events to Arrow rows and back, exactly: what is no column, or not of its type, is kept in ``hinomi.rest``."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from hinomi.clock import iso, parse_iso
+from hinomi.event import Event
+from hinomi.events.types import kind_of
+
+REST = "hinomi.rest"
+_ARROW = {"time": pa.timestamp("us", "UTC"), "long": pa.int64(), "list": pa.list_(pa.string()), "bool": pa.bool_(), "text": pa.string()}
+INT64 = range(-(2**63), 2**63)
+
+
+def schema_of(columns: Sequence[str]) -> pa.Schema:
+    """Return the Arrow schema of the columns, the rest, and the partition."""
+    fields = [(name, _ARROW[kind_of(name)]) for name in columns]
+    return pa.schema([*fields, (REST, pa.string()), ("day", pa.string()), ("retention", pa.string())])
+
+
+def _convert(kind: str, value: Any) -> Any:
+    """Return a value as its column holds it; None if it does not fit."""
+    if kind == "text":
+        return value if isinstance(value, str) else None
+    if kind == "long":
+        return value if isinstance(value, int) and not isinstance(value, bool) and value in INT64 else None
+    if kind == "bool":
+        return value if isinstance(value, bool) else None
+    if kind == "list":
+        return value if isinstance(value, list) and value and all(isinstance(item, str) for item in value) else None
+    try:
+        moment = parse_iso(value)
+    except (ValueError, TypeError):
+        return None
+    return moment if iso(moment) == value else None
+
+
+def batch_of(events: Sequence[Event], columns: Sequence[str], retention: int) -> pa.Table:
+    """Return events as one Arrow table."""
+    kinds = {name: kind_of(name) for name in columns}
+    data: dict[str, list[Any]] = {name: [] for name in (*columns, REST, "day", "retention")}
+    for event in events:
+        rest = dict(event)
+        for name, kind in kinds.items():
+            value = event.get(name)
+            kept = None if value is None else _convert(kind, value)
+            if kept is not None:
+                rest.pop(name)
+            data[name].append(kept)
+        data[REST].append(orjson.dumps(rest).decode() if rest else None)
+        moment = data["@timestamp"][-1]
+        data["day"].append(moment.strftime("%Y-%m-%d") if moment else "1970-01-01")
+        data["retention"].append(str(event.get("hinomi.retention", retention)))
+    return pa.table(data, schema=schema_of(columns))
+
+
+def event_of(row: dict[str, Any]) -> Event:
+    """Return the event of a row, as it was appended."""
+    event: Event = {}
+    for name, value in row.items():
+        if value is None or name in (REST, "day", "retention"):
+            continue
+        event[name] = iso(value) if name == "@timestamp" else value
+    if rest := row.get(REST):
+        event |= orjson.loads(rest)
+    return event

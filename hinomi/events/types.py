@@ -1,0 +1,39 @@
+"""Types of ECS fields as the lake keeps them: text unless a name says otherwise.
+
+ECS has ~2,000 fields; what is a number or a list among those that we write is said here
+(elastic.co/docs/reference/ecs).
+"""
+
+LONG = frozenset({
+    "process.pid", "process.parent.pid", "process.thread.id", "source.port", "destination.port", "file.size", "event.severity",
+    "source.bytes", "destination.bytes", "network.bytes", "http.response.status_code", "hinomi.egress.bytes", "hinomi.retention",
+})  # fmt: skip
+LISTS = frozenset({
+    "event.category", "event.type", "host.ip", "tags", "related.ip", "related.user", "related.hash", "related.hosts",
+    "threat.technique.id", "threat.tactic.id", "email.to.address", "email.from.address", "hinomi.truncated",
+    "hinomi.original.repaired",
+})  # fmt: skip
+BOOL = frozenset({"hinomi.host.known", "hinomi.host.protected"})
+
+#: Always columns: identity, who, where, what, and what leaves.
+CORE = (
+    "@timestamp", "event.id", "event.kind", "event.module", "event.dataset", "event.code", "event.action", "event.category", "event.type",
+    "event.outcome", "event.provider", "event.original", "event.ingested", "host.name", "host.id", "user.name", "user.domain", "process.executable",
+    "process.name", "process.command_line", "process.pid", "process.parent.executable", "file.path", "file.name", "file.size", "file.hash.sha256",
+    "file.hash.sha1", "file.target_path", "source.ip", "destination.ip", "destination.port", "dns.question.name", "url.original", "url.domain",
+    "rule.name", "message", "winlog.channel", "device.serial_number", "hinomi.tenant", "hinomi.source", "hinomi.vendor_id", "hinomi.host.id",
+    "hinomi.host.known", "hinomi.host.protected", "hinomi.host.owner", "hinomi.user.id", "hinomi.user.role", "hinomi.file.class",
+    "hinomi.egress.channel", "hinomi.egress.verdict", "hinomi.egress.destination", "hinomi.egress.bytes", "hinomi.egress.class",
+)  # fmt: skip
+MOST = 300
+
+
+def kind_of(name: str) -> str:
+    """Return ``time``, ``long``, ``list``, ``bool`` or ``text``."""
+    if name == "@timestamp":
+        return "time"
+    if name in LISTS:
+        return "list"
+    if name in BOOL:
+        return "bool"
+    return "long" if name in LONG or name.endswith((".port", ".pid", ".bytes")) else "text"
