@@ -46,7 +46,9 @@ def create(
     """
     unknown = set(scopes) - SCOPES
     if unknown or not scopes:
-        raise ConfigError(f"unknown scope {', '.join(sorted(unknown)) or '(none given)'}", hint=f"known: {', '.join(sorted(SCOPES))}")
+        raise ConfigError(
+            f"unknown scope {', '.join(sorted(unknown)) or '(none given)'}", hint=f"known: {', '.join(sorted(SCOPES))}"
+        )
     if role not in ROLES:
         raise ConfigError(f"unknown role {role!r}", hint=f"known: {', '.join(r for r in ROLES if r)}")
     if not is_tenant(tenant):
@@ -95,7 +97,9 @@ def list_keys(conn: Connection, grant: Grant) -> list[dict[str, Any]]:
     grant.demand("admin")
     rows = conn.execute(select(t.api_key).order_by(t.api_key.c.created_at))
     hidden = {"hash"}
-    return [{k: v for k, v in row._mapping.items() if k not in hidden} for row in rows if within(row.tenant, grant.tenant)]
+    return [
+        {k: v for k, v in row._mapping.items() if k not in hidden} for row in rows if within(row.tenant, grant.tenant)
+    ]
 
 
 def revoke(conn: Connection, now: datetime, grant: Grant, key_id: str, reason: str) -> None:
@@ -106,5 +110,11 @@ def revoke(conn: Connection, now: datetime, grant: Grant, key_id: str, reason: s
     grant.demand("admin", row.tenant)
     conn.execute(update(t.api_key).where(t.api_key.c.id == key_id).values(revoked_at=iso(now)))
     audit.record(
-        conn, now, actor=grant.actor, act="key.revoke", object=f"key:{key_id}", tenant=row.tenant, detail={"reason": reason}
+        conn,
+        now,
+        actor=grant.actor,
+        act="key.revoke",
+        object=f"key:{key_id}",
+        tenant=row.tenant,
+        detail={"reason": reason},
     )

@@ -38,7 +38,10 @@ def find_config(given: str | None) -> Path:
     for place in places:
         if place.exists():
             return place
-    raise ConfigError("no settings file", hint=f"give --config FILE, or make one: hinomi init DIR (looked at {', '.join(map(str, places))})")
+    raise ConfigError(
+        "no settings file",
+        hint=f"give --config FILE, or make one: hinomi init DIR (looked at {', '.join(map(str, places))})",
+    )
 
 
 def data_folder(config: Path) -> Path:
@@ -67,14 +70,27 @@ class Client:
         return self.call("POST", path, body=body or {})
 
     def call(
-        self, method: str, path: str, *, params: dict[str, Any] | None = None, body: dict[str, Any] | None = None, raw: bool = False
+        self,
+        method: str,
+        path: str,
+        *,
+        params: dict[str, Any] | None = None,
+        body: dict[str, Any] | None = None,
+        raw: bool = False,
     ) -> Any:
         """Ask; return the JSON (``raw``: the bytes) of the answer.
 
         Raises:
             HinomiError: With the server's own message, hint and exit code.
         """
-        query = urlencode([(k, v) for k, vs in (params or {}).items() for v in (vs if isinstance(vs, list | tuple) else [vs]) if v is not None])
+        query = urlencode(
+            [
+                (k, v)
+                for k, vs in (params or {}).items()
+                for v in (vs if isinstance(vs, list | tuple) else [vs])
+                if v is not None
+            ]
+        )
         target = f"/api/v1/{path}" + (f"?{query}" if query else "")
         about = holder(self.data)
         if about.get("address"):

@@ -32,13 +32,13 @@ class Nouns(click.Group):
 
 @click.group(
     cls=Nouns,
-    epilog=_(
-        "Examples:  hinomi demo  ·  hinomi init /srv/hinomi  ·  hinomi incident list  ·  hinomi help exit-codes"
-    ),
+    epilog=_("Examples:  hinomi demo  ·  hinomi init /srv/hinomi  ·  hinomi incident list  ·  hinomi help exit-codes"),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="hinomi")
-@click.option("--config", type=click.Path(dir_okay=False), envvar="HINOMI_CONFIG", help=_("Settings file (hinomi.toml)."))
+@click.option(
+    "--config", type=click.Path(dir_okay=False), envvar="HINOMI_CONFIG", help=_("Settings file (hinomi.toml).")
+)
 @click.pass_context
 def cli(ctx: click.Context, config: str | None) -> None:
     """Collect, detect, respond, report: the fire watch-tower of a board of education."""

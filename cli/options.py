@@ -17,10 +17,9 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``client``, made from --config before or after the verb."""
 
     @click.option("--config", "own_config", type=click.Path(dir_okay=False), help=_("Settings file (hinomi.toml)."))
-    @click.pass_context
     @functools.wraps(function)
-    def run(ctx: click.Context, own_config: str | None, **given: Any) -> Any:
-        return function(client=Client(config_of(ctx, own_config)), **given)
+    def run(own_config: str | None, **given: Any) -> Any:
+        return function(client=Client(config_of(click.get_current_context(), own_config)), **given)
 
     return run
 
@@ -33,14 +32,18 @@ def config_of(ctx: click.Context, own: str | None) -> str | None:
 
 def listed(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command ``-o``, as ``fmt``."""
-    return click.option("-o", "--output", "fmt", type=click.Choice(FORMATS), default="table", show_default=True, help=_("How to print."))(function)
+    return click.option(
+        "-o", "--output", "fmt", type=click.Choice(FORMATS), default="table", show_default=True, help=_("How to print.")
+    )(function)
 
 
 def paged(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a list ``--limit`` and ``--cursor``."""
     for option in (
         click.option("--cursor", help=_("Go on where the last page ended.")),
-        click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=_("Rows of one page.")),
+        click.option(
+            "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help=_("Rows of one page.")
+        ),
     ):
         function = option(function)
     return function
@@ -60,6 +63,8 @@ def confirm(name: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise ConfigError(_("this acts on {name}").format(name=name), hint=_("give --yes, or --dry-run to see the request"))
+        raise ConfigError(
+            _("this acts on {name}").format(name=name), hint=_("give --yes, or --dry-run to see the request")
+        )
     if click.prompt(_("Type {name} to go on").format(name=name), err=True) != name:
         raise ConfigError(_("another name was typed; nothing was done"))

@@ -86,7 +86,9 @@ def show_one(row: Mapping[str, Any], fmt: str) -> None:
     table.add_column(overflow="fold")
     for name, value in row.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
-            text = "\n".join("  ".join(cell(item) for item in entry.values() if item not in (None, "", {}, [])) for entry in value)
+            text = "\n".join(
+                "  ".join(cell(item) for item in entry.values() if item not in (None, "", {}, [])) for entry in value
+            )
         else:
             text = cell(value)
         table.add_row(name, Text(inert(text)))

@@ -75,7 +75,7 @@ class Reader:
 
 
 def _parse(record: RawRecord, candidates: Sequence[tuple[str, Format]]) -> tuple[list[Event], list[str]]:
-    faults = []
+    faults: list[str] = []
     for name, parse in candidates:
         try:
             if events := parse(record):

@@ -48,7 +48,11 @@ _LIBRARY = {
     "Signature": "dll.code_signature.subject_name", "SignatureStatus": "dll.code_signature.status",
     "Signed": "dll.code_signature.exists",
 }  # fmt: skip
-_TARGET = {"SourceImage": "process.executable", "SourceProcessId": "process.pid", "SourceProcessGuid": "process.entity_id"}
+_TARGET = {
+    "SourceImage": "process.executable",
+    "SourceProcessId": "process.pid",
+    "SourceProcessGuid": "process.entity_id",
+}
 
 #: (channel, event id; 0 = any) → original name → ECS name.
 FIELDS: dict[tuple[str, int], dict[str, str]] = {

@@ -156,9 +156,7 @@ class Playbooks(Section):
 class Settings(BaseSettings):
     """Everything an operator can set."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="HINOMI_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="HINOMI_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     data: Path = Field(default=Path("data"), description="Folder for all that is kept, relative to the file.")
     language: Literal["ja", "en"] = Field(default="ja", description="Language of messages and pages.")
@@ -222,7 +220,9 @@ def load_settings(path: Path | None = None) -> Settings:
         file = path.resolve() if path else None
         settings = Settings(**{**data, "file": file})
     except ValidationError as error:
-        raise Faults([_fault(e, path) for e in error.errors()], hint="the keys are listed in docs/reference/settings.md") from error
+        raise Faults(
+            [_fault(e, path) for e in error.errors()], hint="the keys are listed in docs/reference/settings.md"
+        ) from error
     return settings.model_copy(update={"data": settings.resolve(settings.data)})
 
 

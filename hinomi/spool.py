@@ -34,7 +34,7 @@ class Entry(NamedTuple):
 
     lane: str
     payload: bytes
-    count: int
+    records: int
 
 
 class Row(NamedTuple):
@@ -43,7 +43,7 @@ class Row(NamedTuple):
     seq: int
     lane: str
     payload: bytes
-    count: int
+    records: int
 
 
 class Log:
@@ -151,7 +151,10 @@ class Log:
 
     @property
     def full(self) -> bool:
-        """Whether `append` would refuse."""
+        """Whether `append` would refuse; a WAL that readers no longer need is emptied first."""
+        if self.bytes < self.max_bytes:
+            return False
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         return self.bytes >= self.max_bytes
 
     def close(self) -> None:

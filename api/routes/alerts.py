@@ -29,7 +29,15 @@ def list_alerts(
     rule: str | None = None, host: str | None = None, tenant: str | None = None, incident: str | None = None, since: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """List alerts, newest first; ``since`` is of their last update."""
-    filters = {"status": status, "level": level, "rule_id": rule, "host": host, "tenant": tenant, "incident": incident, "since": since}
+    filters = {
+        "status": status,
+        "level": level,
+        "rule_id": rule,
+        "host": host,
+        "tenant": tenant,
+        "incident": incident,
+        "since": since,
+    }
     with parts.state.read() as conn:
         items, after = alerts.list_alerts(conn, who.grant, limit=min(limit, 1000), cursor=cursor, **filters)
     return {"items": items, "cursor": after}

@@ -51,7 +51,12 @@ def query(parts: Parts, who: Who, question: Question) -> dict[str, Any] | Respon
         return Response(exports.as_csv(answer), media_type="text/csv; charset=utf-8")
     if question.format == "jsonl":
         return Response(exports.as_jsonl(answer), media_type="application/x-ndjson")
-    return {"items": answer.rows, "cursor": None, "coverage": answer.coverage.as_dict(), "text": answer.coverage.text("ja")}
+    return {
+        "items": answer.rows,
+        "cursor": None,
+        "coverage": answer.coverage.as_dict(),
+        "text": answer.coverage.text("ja"),
+    }
 
 
 @router.get("/verify")

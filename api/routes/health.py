@@ -40,5 +40,5 @@ def metrics(parts: Parts, who: Who) -> Response:
         ):
             for *labels, count in conn.execute(select(*columns, func.count()).group_by(*columns)):
                 gauge.labels(*labels).set(count)
-        chain.set(head(conn).count)
+        chain.set(head(conn).records)
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

@@ -22,11 +22,18 @@ class Act(BaseModel):
 
 @router.get("")
 def list_hosts(
-    parts: Parts, who: Who, state: str | None = None, tenant: str | None = None, limit: int = 50, cursor: str | None = None
+    parts: Parts,
+    who: Who,
+    state: str | None = None,
+    tenant: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> dict[str, Any]:
     """List devices with what was last observed of them."""
     with parts.state.read() as conn:
-        items = views.list_hosts(conn, who.grant, parts.engine.directory(conn), parts.clock.now(), state=state, tenant=tenant)
+        items = views.list_hosts(
+            conn, who.grant, parts.engine.directory(conn), parts.clock.now(), state=state, tenant=tenant
+        )
     start = int(cursor) if cursor and cursor.isdigit() else 0
     after = start + limit
     return {"items": items[start:after], "cursor": str(after) if after < len(items) else None}

@@ -35,7 +35,15 @@ def list_incidents(
     category: str | None = None, host: str | None = None, tenant: str | None = None, assignee: str | None = None, since: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """List incidents, newest first."""
-    filters = {"status": status, "severity": severity, "category": category, "host": host, "tenant": tenant, "assignee": assignee, "since": since}
+    filters = {
+        "status": status,
+        "severity": severity,
+        "category": category,
+        "host": host,
+        "tenant": tenant,
+        "assignee": assignee,
+        "since": since,
+    }
     with parts.state.read() as conn:
         items, after = incidents.list_incidents(conn, who.grant, limit=min(limit, 1000), cursor=cursor, **filters)
     return {"items": items, "cursor": after}
@@ -66,7 +74,14 @@ def decide(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
             options = ", ".join(option for wait in waiting for option in wait["options"] or ())
             raise NotFoundError(f"no decision {body.choice!r} is asked for", hint=f"asked for: {options or 'nothing'}")
         parts.engine.decide(
-            conn, fitting[0]["id"], who.grant, body.choice, body.reason, via="api", now=parts.clock.now(), role=who.role or None
+            conn,
+            fitting[0]["id"],
+            who.grant,
+            body.choice,
+            body.reason,
+            via="api",
+            now=parts.clock.now(),
+            role=who.role or None,
         )
     parts.poke()
     return {"id": ref, "choice": body.choice}
@@ -112,6 +127,8 @@ def merge(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
 def split(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
     """Take alerts out into a new incident."""
     with parts.state.write() as conn:
-        made = incidents.split(conn, who.grant, ref, body.alerts, body.reason, parts.clock.now(), parts.engine.on_incident)
+        made = incidents.split(
+            conn, who.grant, ref, body.alerts, body.reason, parts.clock.now(), parts.engine.on_incident
+        )
     parts.poke()
     return {"id": made}

@@ -20,7 +20,12 @@ def rules(parts: Parts, who: Who) -> dict[str, Any]:
     """List rules with their hits, faults, and fields that are not mapped."""
     who.grant.demand("read")
     ruleset = parts.rules()
-    counted = select(t.rule_count.c.rule_id, func.sum(t.rule_count.c.hits), func.max(t.rule_count.c.last_seen), func.max(t.rule_count.c.noisy))
+    counted = select(
+        t.rule_count.c.rule_id,
+        func.sum(t.rule_count.c.hits),
+        func.max(t.rule_count.c.last_seen),
+        func.max(t.rule_count.c.noisy),
+    )
     with parts.state.read() as conn:
         hits = {row[0]: row for row in conn.execute(counted.group_by(t.rule_count.c.rule_id))}
     items = []

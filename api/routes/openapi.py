@@ -34,7 +34,12 @@ def page(request: Request) -> HTMLResponse:
     groups: dict[str, list[tuple[str, str, str, str]]] = {}
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            row = (method.upper(), path, operation.get("description") or operation.get("summary", ""), _fields(operation, schemas))
+            row = (
+                method.upper(),
+                path,
+                operation.get("description") or operation.get("summary", ""),
+                _fields(operation, schemas),
+            )
             groups.setdefault((operation.get("tags") or ["other"])[0], []).append(row)
     deps = request.app.state.deps
     html = Environment(autoescape=True).from_string(PAGE)

@@ -41,11 +41,19 @@ class Switch(BaseModel):
 
 @router.get("/runs")
 def list_runs(
-    parts: Parts, who: Who, state: str | None = None, incident: str | None = None, limit: int = 50, cursor: str | None = None
+    parts: Parts,
+    who: Who,
+    state: str | None = None,
+    incident: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
 ) -> dict[str, Any]:
     """List runs, newest first."""
     with parts.state.read() as conn:
-        return {"items": views.list_runs(conn, who.grant, state=state, incident=incident, limit=min(limit, 1000)), "cursor": None}
+        return {
+            "items": views.list_runs(conn, who.grant, state=state, incident=incident, limit=min(limit, 1000)),
+            "cursor": None,
+        }
 
 
 @router.get("/runs/{run}")
@@ -56,7 +64,9 @@ def show_run(parts: Parts, who: Who, run: str) -> dict[str, Any]:
 
 
 @router.post("/runs/{run}/{verb}")
-def steer(parts: Parts, who: Who, run: str, verb: Literal["pause", "resume", "retry", "skip"], body: Steer) -> dict[str, Any]:
+def steer(
+    parts: Parts, who: Who, run: str, verb: Literal["pause", "resume", "retry", "skip"], body: Steer
+) -> dict[str, Any]:
     """Pause, resume, retry a failed step, or write one off."""
     with parts.state.write() as conn:
         parts.engine.steer(conn, run, verb, who.grant, body.reason, parts.clock.now(), body.step)

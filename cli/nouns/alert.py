@@ -13,14 +13,21 @@ COLUMNS = ("number", "level", "status", "title", "entity", "count", "last_seen",
 DISPOSITIONS = ("true_positive", "false_positive", "authorised", "test", "duplicate")
 
 
-@click.group("alert", epilog=_("Examples:  hinomi alert list --level critical  ·  hinomi alert close 3 4 7 --disposition false_positive --reason 'known tool'"))
+@click.group(
+    "alert",
+    epilog=_(
+        "Examples:  hinomi alert list --level critical  ·  hinomi alert close 3 4 7 --disposition false_positive --reason 'known tool'"
+    ),
+)
 def command() -> None:
     """List, read and answer alerts."""
 
 
 @command.command("list")
 @click.option("--status", type=click.Choice(["new", "acknowledged", "closed"]), help=_("Only these."))
-@click.option("--level", type=click.Choice(["informational", "low", "medium", "high", "critical"]), help=_("Only these."))
+@click.option(
+    "--level", type=click.Choice(["informational", "low", "medium", "high", "critical"]), help=_("Only these.")
+)
 @click.option("--rule", help=_("Rule id."))
 @click.option("--host", help=_("Device id."))
 @click.option("--tenant", help=_("Subtree."))
@@ -55,7 +62,9 @@ def _selection(function: Any) -> Any:
     return function
 
 
-def _act(client: Client, verb: str, numbers: tuple[str, ...], filters: dict[str, str | None], body: dict[str, Any], fmt: str) -> int:
+def _act(
+    client: Client, verb: str, numbers: tuple[str, ...], filters: dict[str, str | None], body: dict[str, Any], fmt: str
+) -> int:
     chosen = {name: value for name, value in filters.items() if value}
     selection: dict[str, Any] = {"ids": list(numbers)} if numbers else {"filter": chosen}
     if not numbers and not chosen:
@@ -81,7 +90,9 @@ def ack(client: Client, numbers: tuple[str, ...], reason: str, fmt: str, **filte
 @reasoned
 @listed
 @configured
-def assign(client: Client, numbers: tuple[str, ...], assignee: str, reason: str, fmt: str, **filters: str | None) -> int:
+def assign(
+    client: Client, numbers: tuple[str, ...], assignee: str, reason: str, fmt: str, **filters: str | None
+) -> int:
     """Assign alerts."""
     return _act(client, "assign", numbers, filters, {"reason": reason, "assignee": assignee}, fmt)
 
@@ -92,6 +103,8 @@ def assign(client: Client, numbers: tuple[str, ...], assignee: str, reason: str,
 @reasoned
 @listed
 @configured
-def close(client: Client, numbers: tuple[str, ...], disposition: str, reason: str, fmt: str, **filters: str | None) -> int:
+def close(
+    client: Client, numbers: tuple[str, ...], disposition: str, reason: str, fmt: str, **filters: str | None
+) -> int:
     """Close alerts; authorised and test ones stay closed when they are hit again."""
     return _act(client, "close", numbers, filters, {"reason": reason, "disposition": disposition}, fmt)

@@ -23,7 +23,11 @@ def command() -> None:
 def list_(client: Client, fmt: str, everything: bool, incident: str | None) -> None:
     """List approvals, decisions and tasks that wait for somebody."""
     state = None if everything else "open"
-    rows = [row for kind in ("approvals", "decisions", "tasks") for row in client.get(kind, state=state, incident=incident)["items"]]
+    rows = [
+        row
+        for kind in ("approvals", "decisions", "tasks")
+        for row in client.get(kind, state=state, incident=incident)["items"]
+    ]
     show(rows, COLUMNS, fmt)
 
 

@@ -51,8 +51,14 @@ def verify(client: Client, fmt: str) -> None:
     show_one({k: v for k, v in verdict.items() if v not in (None, "", [])}, fmt)
     if not verdict["ok"]:
         first = verdict["first_bad"]
-        what = f"record {first}: {verdict['reason']}" if first else f"seal lines {verdict['bad_seals']} are not as they were signed"
-        raise IntegrityError(f"the audit chain does not hold: {what}", hint="keep the data folder as it is, and compare with a copy")
+        what = (
+            f"record {first}: {verdict['reason']}"
+            if first
+            else f"seal lines {verdict['bad_seals']} are not as they were signed"
+        )
+        raise IntegrityError(
+            f"the audit chain does not hold: {what}", hint="keep the data folder as it is, and compare with a copy"
+        )
 
 
 @command.command("list")
@@ -62,4 +68,8 @@ def verify(client: Client, fmt: str) -> None:
 @configured
 def list_(client: Client, fmt: str, limit: int, cursor: str | None) -> None:
     """List what was done, newest first."""
-    show(client.get("audit/records", limit=limit, cursor=cursor)["items"], ("seq", "at", "actor", "act", "object", "detail"), fmt)
+    show(
+        client.get("audit/records", limit=limit, cursor=cursor)["items"],
+        ("seq", "at", "actor", "act", "object", "detail"),
+        fmt,
+    )

@@ -9,7 +9,16 @@ from hinomi.cli.options import configured, listed, paged
 from hinomi.cli.output import say, show
 from hinomi.text import _
 
-COLUMNS = ("@timestamp", "event.dataset", "event.action", "host.name", "user.name", "process.command_line", "file.path", "event.id")
+COLUMNS = (
+    "@timestamp",
+    "event.dataset",
+    "event.action",
+    "host.name",
+    "user.name",
+    "process.command_line",
+    "file.path",
+    "event.id",
+)
 
 
 @click.group("events", epilog=_("Example:  hinomi events search 'host.name=PC-0101 powershell' --since 2h"))
@@ -25,12 +34,25 @@ def command() -> None:
 @paged
 @listed
 @configured
-def search(client: Client, query: str, since: str, until: str, egress: bool, limit: int, cursor: str | None, fmt: str) -> None:
+def search(
+    client: Client, query: str, since: str, until: str, egress: bool, limit: int, cursor: str | None, fmt: str
+) -> None:
     """Find events: field=value, field~part, field>n and bare words, all of which must fit."""
-    body = {"query": query, "since": since, "until": until, "limit": limit, "cursor": cursor, "table": "egress" if egress else "events"}
+    body = {
+        "query": query,
+        "since": since,
+        "until": until,
+        "limit": limit,
+        "cursor": cursor,
+        "table": "egress" if egress else "events",
+    }
     page = client.post("events/search", body)
     show(page["items"], COLUMNS, fmt)
-    say(_("{count} shown; window {since} to {until}").format(count=len(page["items"]), since=page["since"], until=page["until"]))
+    say(
+        _("{count} shown; window {since} to {until}").format(
+            count=len(page["items"]), since=page["since"], until=page["until"]
+        )
+    )
     if page["cursor"]:
         say(_("more: --cursor {cursor}").format(cursor=page["cursor"]))
 

@@ -16,7 +16,14 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("-o", "--output", "fmt", type=click.Choice(["table", "json", "jsonl", "csv", "id"]), default="table", help=_("How to print."))
+@click.option(
+    "-o",
+    "--output",
+    "fmt",
+    type=click.Choice(["table", "json", "jsonl", "csv", "id"]),
+    default="table",
+    help=_("How to print."),
+)
 def list_(fmt: str) -> None:
     """List the formats that are known."""
     from hinomi.collectors.formats import formats
@@ -46,7 +53,9 @@ def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: in
     path = Path(file)
     if not path.exists():
         raise ConfigError("no such file", where=path)
-    kind = framing or {".csv": "csv", ".json": "json_array"}.get(path.suffix.lower(), "ndjson" if path.suffix.lower() in (".ndjson", ".jsonl") else "lines")
+    kind = framing or {".csv": "csv", ".json": "json_array"}.get(
+        path.suffix.lower(), "ndjson" if path.suffix.lower() in (".ndjson", ".jsonl") else "lines"
+    )
     cutter = framings.get(kind)(encoding=encoding, context=None)
     if cutter.kind == "whole":
         with path.open("rb") as stream:

@@ -10,7 +10,10 @@ from hinomi.cli.output import say, show, show_one
 from hinomi.text import _
 
 
-@click.group("host", epilog=_("Examples:  hinomi host state PC-0101  ·  hinomi host isolate PC-0101 --reason 'phoned in' --dry-run"))
+@click.group(
+    "host",
+    epilog=_("Examples:  hinomi host state PC-0101  ·  hinomi host isolate PC-0101 --reason 'phoned in' --dry-run"),
+)
 def command() -> None:
     """See and cut off devices."""
 
@@ -43,7 +46,11 @@ def _acting(verb: str, client: Client, device: str, reason: str, dry_run: bool, 
         return
     confirm(device, yes=yes)
     outcome = client.post(f"hosts/{device}/{verb}", {"reason": reason, "dry_run": False})
-    say(_("asked for: {verb} {device}; hinomi host state {device} shows what is observed").format(verb=verb, device=device))
+    say(
+        _("asked for: {verb} {device}; hinomi host state {device} shows what is observed").format(
+            verb=verb, device=device
+        )
+    )
     show_one(outcome, "table")
 
 

@@ -11,7 +11,10 @@ from hinomi.text import _
 COLUMNS = ("number", "severity", "status", "category", "title", "entity", "tenant", "opened_at", "assignee")
 
 
-@click.group("incident", epilog=_("Examples:  hinomi incident show 1  ·  hinomi incident decide 1 true_positive --reason 'macro seen'"))
+@click.group(
+    "incident",
+    epilog=_("Examples:  hinomi incident show 1  ·  hinomi incident decide 1 true_positive --reason 'macro seen'"),
+)
 def command() -> None:
     """List, read and decide incidents."""
 

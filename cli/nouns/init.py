@@ -94,10 +94,10 @@ def command(folder: str) -> None:
     state.migrate()
     grant = Grant(f"local:{getpass.getuser()}", "", SCOPES)
     with state.write() as conn:
-        _, secret = keys.create(
-            conn, now, grant, name="first key", scopes=sorted(SCOPES - {"ingest"}), role="admin"
-        )
-    with os.fdopen(os.open(settings.data / "keys" / "admin.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        secret = keys.create(conn, now, grant, name="first key", scopes=sorted(SCOPES - {"ingest"}), role="admin")[1]
+    with os.fdopen(
+        os.open(settings.data / "keys" / "admin.key", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w"
+    ) as file:
         file.write(secret + "\n")
     with state.read() as conn:
         Seals(settings.data).write(head(conn), now)

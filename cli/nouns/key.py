@@ -17,14 +17,24 @@ def command() -> None:
 @click.option("--name", required=True, help=_("What it is for."))
 @click.option("--scope", "scopes", multiple=True, required=True, help=_("ingest, read, act, audit, admin; repeatable."))
 @click.option("--tenant", default="", help=_("Subtree: prefecture/municipality/school; default all."))
-@click.option("--role", default="", help=_("Role its holder decides in: operator, operator_lead, board, auditor, admin."))
+@click.option(
+    "--role", default="", help=_("Role its holder decides in: operator, operator_lead, board, auditor, admin.")
+)
 @click.option("--source", "sources", multiple=True, help=_("For ingest: the sources it may send for; repeatable."))
 @click.option("--person", help=_("Person of the directory whom it belongs to."))
 @click.option("--days", type=int, help=_("Ends after so many days."))
 @listed
 @configured
 def create(
-    client: Client, name: str, scopes: tuple[str, ...], tenant: str, role: str, sources: tuple[str, ...], person: str | None, days: int | None, fmt: str
+    client: Client,
+    name: str,
+    scopes: tuple[str, ...],
+    tenant: str,
+    role: str,
+    sources: tuple[str, ...],
+    person: str | None,
+    days: int | None,
+    fmt: str,
 ) -> None:
     """Make a key; it is printed once and kept only as a hash."""
     body = {

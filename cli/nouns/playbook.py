@@ -8,7 +8,10 @@ from hinomi.cli.output import say, show, show_one
 from hinomi.text import _
 
 
-@click.group("playbook", epilog=_("Example:  hinomi playbook activate external-malware --mode live --reason 'drill of 11/20 passed'"))
+@click.group(
+    "playbook",
+    epilog=_("Example:  hinomi playbook activate external-malware --mode live --reason 'drill of 11/20 passed'"),
+)
 def command() -> None:
     """List, read and activate playbooks."""
 
@@ -36,7 +39,12 @@ def show_(client: Client, playbook: str, fmt: str) -> None:
 
 @command.command("activate")
 @click.argument("playbook")
-@click.option("--mode", required=True, type=click.Choice(["draft", "shadow", "simulate", "live"]), help=_("live acts; shadow and simulate only plan."))
+@click.option(
+    "--mode",
+    required=True,
+    type=click.Choice(["draft", "shadow", "simulate", "live"]),
+    help=_("live acts; shadow and simulate only plan."),
+)
 @reasoned
 @configured
 def activate(client: Client, playbook: str, mode: str, reason: str) -> None:

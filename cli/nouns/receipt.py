@@ -8,7 +8,9 @@ from hinomi.cli.output import say, show
 from hinomi.text import _
 
 
-@click.group("receipt", epilog=_("Example:  hinomi receipt note 3f2a… --person p-012 --how phone --reason 'called at 09:12'"))
+@click.group(
+    "receipt", epilog=_("Example:  hinomi receipt note 3f2a… --person p-012 --how phone --reason 'called at 09:12'")
+)
 def command() -> None:
     """List receipts, and note one that came by phone."""
 

@@ -11,7 +11,12 @@ from hinomi.errors import ConfigError
 from hinomi.text import _
 
 
-@click.group("report", epilog=_("Examples:  hinomi report show 2026-0001 --pdf out.pdf  ·  hinomi report edit 2026-0001 root_cause='添付ファイルのマクロ'"))
+@click.group(
+    "report",
+    epilog=_(
+        "Examples:  hinomi report show 2026-0001 --pdf out.pdf  ·  hinomi report edit 2026-0001 root_cause='添付ファイルのマクロ'"
+    ),
+)
 def command() -> None:
     """List, read, write and submit reports."""
 
@@ -26,7 +31,11 @@ def command() -> None:
 def list_(client: Client, fmt: str, limit: int, cursor: str | None, **filters: str | None) -> None:
     """List reports, newest first."""
     page = client.get("reports", limit=limit, cursor=cursor, **filters)
-    show(page["items"], ("number", "kind", "incident", "state", "author_role", "due_at", "submitted_at", "sent_at", "path"), fmt)
+    show(
+        page["items"],
+        ("number", "kind", "incident", "state", "author_role", "due_at", "submitted_at", "sent_at", "path"),
+        fmt,
+    )
 
 
 @command.command("show")

@@ -8,7 +8,9 @@ from hinomi.cli.output import say, show, show_one
 from hinomi.text import _
 
 
-@click.group("run", epilog=_("Examples:  hinomi run show 9c1f…  ·  hinomi run skip 9c1f… --step scan --reason 'PC is rebuilt'"))
+@click.group(
+    "run", epilog=_("Examples:  hinomi run show 9c1f…  ·  hinomi run skip 9c1f… --step scan --reason 'PC is rebuilt'")
+)
 def command() -> None:
     """See and steer playbook runs."""
 

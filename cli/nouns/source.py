@@ -18,4 +18,8 @@ def command() -> None:
 @configured
 def list_(client: Client, fmt: str) -> None:
     """List sources with what came through them since `serve` was started."""
-    show(client.get("sources")["items"], ("name", "kind", "formats", "tenant", "trusted", "records", "bytes", "last", "waiting"), fmt)
+    show(
+        client.get("sources")["items"],
+        ("name", "kind", "formats", "tenant", "trusted", "records", "bytes", "last", "waiting"),
+        fmt,
+    )

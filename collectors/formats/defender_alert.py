@@ -93,7 +93,11 @@ def _file(event: Event, item: dict[str, Any], entity: str) -> None:
     name, folder = _text(item.get("fileName")), _text(item.get("filePath"))
     event.setdefault(f"{entity}.name", name)
     if name:
-        path = f"{folder.rstrip(chr(92))}\\{name}" if folder and not folder.lower().endswith(name.lower()) else folder or name
+        path = (
+            f"{folder.rstrip(chr(92))}\\{name}"
+            if folder and not folder.lower().endswith(name.lower())
+            else folder or name
+        )
         event.setdefault("file.path" if entity == "file" else "process.executable", path)
     for digest in ("sha1", "sha256"):
         if item.get(digest):

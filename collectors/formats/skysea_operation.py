@@ -91,10 +91,18 @@ def _by_kind(event: Event, cells: dict[str, str]) -> None:
     elif kind.startswith("プリント"):
         _print(event, cells)
     elif kind.startswith(("ドライブ", "通信デバイス")):
-        event |= {"event.category": ["host"], "event.type": ["info"], "event.action": "device-" + ("attached" if "接続" in operation or "追加" in operation else "changed")}
+        event |= {
+            "event.category": ["host"],
+            "event.type": ["info"],
+            "event.action": "device-" + ("attached" if "接続" in operation or "追加" in operation else "changed"),
+        }
         _device(event, cells)
     elif kind.startswith("起動"):
-        event |= {"event.category": ["session"], "event.type": ["start" if "起動" in operation or "ログオン" in operation else "end"], "event.action": operation or kind}
+        event |= {
+            "event.category": ["session"],
+            "event.type": ["start" if "起動" in operation or "ログオン" in operation else "end"],
+            "event.action": operation or kind,
+        }
     elif kind.startswith("アプリケーション"):
         event |= {"event.category": ["process"], "event.type": ["start"], "event.action": operation or "application"}
     elif kind.startswith("想定外TCP"):
@@ -143,7 +151,9 @@ def _web(event: Event, cells: dict[str, str], kind: str, operation: str) -> None
     if upload:
         event["event.action"] = "web-upload"
         _path(event, cells.get("web_file") or cells.get("path", ""))
-        _egress(event, "web", cells.get("domain") or cells.get("place", ""), cells.get("size") or cells.get("bytes_out", ""))
+        _egress(
+            event, "web", cells.get("domain") or cells.get("place", ""), cells.get("size") or cells.get("bytes_out", "")
+        )
 
 
 def _mail(event: Event, cells: dict[str, str]) -> None:
@@ -164,7 +174,11 @@ def _print(event: Event, cells: dict[str, str]) -> None:
 
 def _network(event: Event, cells: dict[str, str]) -> None:
     event["destination.ip"] = cells.get("dst_ip", "")
-    for cell, name in (("dst_port", "destination.port"), ("bytes_out", "source.bytes"), ("bytes_in", "destination.bytes")):
+    for cell, name in (
+        ("dst_port", "destination.port"),
+        ("bytes_out", "source.bytes"),
+        ("bytes_in", "destination.bytes"),
+    ):
         if cells.get(cell, "").isdigit():
             event[name] = int(cells[cell])
 

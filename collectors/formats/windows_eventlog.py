@@ -22,7 +22,13 @@ _SYSTEM = {
     "EventReceivedTime", "SourceModuleName", "SourceModuleType", "Message", "AccountName", "AccountType", "Domain",
     "UserID", "host", "port", "tags", "@version", "ActivityID", "RuleName",
 }  # fmt: skip
-_HASHES = {"md5": "hash.md5", "sha1": "hash.sha1", "sha256": "hash.sha256", "sha512": "hash.sha512", "imphash": "pe.imphash"}
+_HASHES = {
+    "md5": "hash.md5",
+    "sha1": "hash.sha1",
+    "sha256": "hash.sha256",
+    "sha512": "hash.sha512",
+    "imphash": "pe.imphash",
+}
 
 
 class _Record:
@@ -99,8 +105,13 @@ def _from_winlogbeat(value: dict[str, Any]) -> _Record:
     inner = value["winlog"]
     data = inner.get("event_data")
     user_data = inner.get("user_data")
-    tree |= {f"winlog.{k}": v for k, v in flat({k: v for k, v in inner.items() if k not in ("event_data", "user_data")})}
-    return _Record(_winlog_system(tree), {**(user_data if isinstance(user_data, dict) else {}), **(data if isinstance(data, dict) else {})})
+    tree |= {
+        f"winlog.{k}": v for k, v in flat({k: v for k, v in inner.items() if k not in ("event_data", "user_data")})
+    }
+    return _Record(
+        _winlog_system(tree),
+        {**(user_data if isinstance(user_data, dict) else {}), **(data if isinstance(data, dict) else {})},
+    )
 
 
 def _winlog_system(tree: Mapping[str, Any]) -> dict[str, Any]:
@@ -133,7 +144,12 @@ def _event(found: _Record) -> Event | None:
         return None
     channel = str(system.get("Channel") or system.get("Provider_Name") or system.get("SourceName") or "")
     names, dataset, kind, owner = _plan(channel, event_id)
-    event: Event = {"event.kind": "event", "event.module": "windows", "event.dataset": dataset, "event.code": str(event_id)}
+    event: Event = {
+        "event.kind": "event",
+        "event.module": "windows",
+        "event.dataset": dataset,
+        "event.code": str(event_id),
+    }
     if kind:
         event["event.category"], event["event.type"], event["event.action"] = list(kind[0]), list(kind[1]), kind[2]
     _write_system(event, system, channel)

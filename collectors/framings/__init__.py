@@ -17,7 +17,10 @@ class Cut(NamedTuple):
 class StreamFraming(Protocol):
     """Cuts a growing stream. One object per open file; offsets count from the byte it was started at."""
 
-    kind: Literal["stream"]
+    @property
+    def kind(self) -> Literal["stream"]:
+        """Which of the two it is."""
+        ...
 
     def feed(self, data: bytes) -> list[Cut]:
         """Take more bytes; return the records that are now complete."""
@@ -36,7 +39,10 @@ class StreamFraming(Protocol):
 class WholeFraming(Protocol):
     """Reads a file that must be complete (a JSON array, EVTX)."""
 
-    kind: Literal["whole"]
+    @property
+    def kind(self) -> Literal["whole"]:
+        """Which of the two it is."""
+        ...
 
     def open(self, file: BinaryIO, from_record: int) -> Iterator[Cut]:
         """Yield records from number ``from_record`` on; `Cut.start` is the record's number."""

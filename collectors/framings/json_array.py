@@ -19,11 +19,9 @@ class JsonArray:
 
     def open(self, file: BinaryIO, from_record: int) -> Iterator[Cut]:
         """Yield elements from number ``from_record`` on; what is torn at the end is an element, too."""
-        number = 0
-        for raw in _elements(file):
+        for number, raw in enumerate(_elements(file)):
             if number >= from_record:
                 yield Cut(number, number + 1, raw)
-            number += 1
 
 
 def _elements(file: BinaryIO) -> Iterator[bytes]:

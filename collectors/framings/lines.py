@@ -25,7 +25,8 @@ class Lines:
         """Return the lines that are complete now; empty ones are no records."""
         buffer = self._rest + data
         step = len(self._end)
-        found, start, look = [], 0, len(self._rest) - len(self._rest) % step
+        found: list[Cut] = []
+        start, look = 0, len(self._rest) - len(self._rest) % step
         look = max(0, look - step)
         while (end := buffer.find(self._end, look)) >= 0:
             if step == 2 and (end - start) % 2:  # 0x0A as the high byte of another character
@@ -57,4 +58,7 @@ class Lines:
         return self._context
 
 
-framings.register("ndjson")(type("Ndjson", (Lines,), {"__doc__": "One JSON text a line."}))
+
+@framings.register("ndjson")
+class Ndjson(Lines):
+    """One JSON text a line."""

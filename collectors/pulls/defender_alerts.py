@@ -40,14 +40,25 @@ class DefenderAlerts:
         try:
             self._own = Own(**source)
         except ValidationError as error:
-            raise ConfigError("; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()), hint="days_back, overlap, top") from error
+            raise ConfigError(
+                "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()), hint="days_back, overlap, top"
+            ) from error
         self._top = self._own.top
 
     async def fetch(self, cursor: str | None) -> Page:
         """Return the page after a cursor."""
-        start = parse_iso(cursor) - timedelta(seconds=self._own.overlap) if cursor else SystemClock().now() - timedelta(days=self._own.days_back)
+        start = (
+            parse_iso(cursor) - timedelta(seconds=self._own.overlap)
+            if cursor
+            else SystemClock().now() - timedelta(days=self._own.days_back)
+        )
         boundary = start.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        query = {"$filter": f"lastUpdateTime gt {boundary}", "$orderby": "lastUpdateTime asc", "$top": str(self._top), "$expand": "evidence"}
+        query = {
+            "$filter": f"lastUpdateTime gt {boundary}",
+            "$orderby": "lastUpdateTime asc",
+            "$top": str(self._top),
+            "$expand": "evidence",
+        }
         found = await self._get(query)
         times = [t for alert in found if (t := to_iso(str(alert.get("lastUpdateTime", ""))))]
         newest = max(times, default=cursor or boundary)
@@ -68,7 +79,11 @@ class DefenderAlerts:
             raise PullError(f"no answer: {type(error).__name__}") from error
         if response.status_code != 200:
             wait = response.headers.get("retry-after", "")
-            raise PullError(f"answer {response.status_code}", retry_after=float(wait) if wait.isdigit() else None, permanent=response.status_code in (400, 403))
+            raise PullError(
+                f"answer {response.status_code}",
+                retry_after=float(wait) if wait.isdigit() else None,
+                permanent=response.status_code in (400, 403),
+            )
         try:
             value = response.json()["value"]
         except (ValueError, KeyError, TypeError) as error:

@@ -76,4 +76,3 @@ class SourceType(Protocol):
 
 
 sources: Registry[SourceType] = Registry("source", __name__)
-

@@ -89,7 +89,10 @@ class FileSource:
 
     async def run(self, sink: Sink, stop: Stop) -> None:
         """Follow the files until ``stop``."""
-        self._known = {key.removeprefix("file/"): msgspec.json.decode(value, type=Known) for key, value in sink.states("file/").items()}
+        self._known = {
+            key.removeprefix("file/"): msgspec.json.decode(value, type=Known)
+            for key, value in sink.states("file/").items()
+        }
         self._live = sink.state("live") is not None
         failures = 0
         while not stop.is_set():
@@ -137,7 +140,7 @@ class FileSource:
 
     def _open(self, key: tuple[int, int], path: str, present: dict[tuple[int, int], str]) -> Tail | None:
         try:
-            file = Path(path).open("rb")
+            file = Path(path).open("rb")  # noqa: SIM115 - it stays open
         except OSError as error:
             log.get().error("file.unreadable", source=self.name, error=error.strerror)
             return None
@@ -184,7 +187,7 @@ class FileSource:
 
     async def _advance(self, tail: Tail, sink: Sink, stop: Stop) -> bool:
         size = os.fstat(tail.file.fileno()).st_size
-        if isinstance(tail.framing, WholeFraming) or tail.framing.kind == "whole":
+        if tail.framing.kind == "whole":
             return await self._whole(tail, size, sink)
         if size == tail.fed:
             return False
@@ -197,7 +200,7 @@ class FileSource:
             if not data:
                 break
             tail.fed += len(data)
-            await self._put(tail, tail.framing.feed(data), sink)
+            await self._put(tail, tail.framing.feed(data), sink)  # type: ignore[union-attr]  # a stream: its kind was asked
         return True
 
     async def _put(self, tail: Tail, cuts: list[Cut], sink: Sink) -> None:
@@ -228,8 +231,12 @@ class FileSource:
             tail.settled = size
             return False
         framing: WholeFraming = tail.framing  # type: ignore[assignment]  # its kind was asked
-        with Path(tail.known.path).open("rb") as file:
-            cuts = await asyncio.to_thread(lambda: list(framing.open(file, tail.known.offset)))
+
+        def read() -> list[Cut]:
+            with Path(tail.known.path).open("rb") as file:
+                return list(framing.open(file, tail.known.offset))
+
+        cuts = await asyncio.to_thread(read)
         tail.fed = size
         for start in range(0, len(cuts), MOST_RECORDS):
             part = cuts[start : start + MOST_RECORDS]

@@ -70,10 +70,16 @@ class Keys:
         self._refresh()
         row = self._known.get(hashlib.sha256(secret.encode()).hexdigest())
         if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now):
-            raise Refused(401, "this key is not known, was revoked, or has ended", "hinomi key create --scope ingest --source NAME")
+            raise Refused(
+                401,
+                "this key is not known, was revoked, or has ended",
+                "hinomi key create --scope ingest --source NAME",
+            )
         in_tenant = within(source.tenant, row.tenant)
         if "ingest" not in row.scopes or not in_tenant or (row.sources is not None and source.name not in row.sources):
-            raise Refused(403, f"this key may not send for {source.name}", "hinomi key create --scope ingest --source NAME")
+            raise Refused(
+                403, f"this key may not send for {source.name}", "hinomi key create --scope ingest --source NAME"
+            )
 
     def _refresh(self) -> None:
         if time.monotonic() - self._read_at < self._fresh:
@@ -146,7 +152,9 @@ class IngestApp:
         except FullError as error:
             raise Refused(429, "the spool is full", "send again later", **{"retry-after": "5"}) from error
         except OSError as error:
-            raise Refused(503, f"the spool cannot be written: {error}", "send again later", **{"retry-after": "5"}) from error
+            raise Refused(
+                503, f"the spool cannot be written: {error}", "send again later", **{"retry-after": "5"}
+            ) from error
         return {"accepted": len(records)}
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:

@@ -44,13 +44,12 @@ class PullSource:
             raise ConfigError(f"no table [vendors.{self.own.vendor}]", hint="add it with base_url and credentials")
         self.name = context.name
         extra: dict[str, Any] = dict(self.own.__pydantic_extra__ or {})
-        make = pulls.get(self.own.api)
-        self._make = lambda: make(context.all.vendors[self.own.vendor], extra)
+        self._api = pulls.get(self.own.api)(context.all.vendors[self.own.vendor], extra)
         self._failures = 0
 
     async def run(self, sink: Sink, stop: Stop) -> None:
         """Ask until ``stop``."""
-        api = self._make()
+        api = self._api
         try:
             while not stop.is_set():
                 pause = await self._turn(api, sink)
@@ -67,9 +66,11 @@ class PullSource:
             page = await api.fetch(_text(sink.state("cursor")))
         except PullError as error:
             self._failures += 1
-            pause = min(self.own.interval * 2 ** min(self._failures, 6), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+            pause: float = min(self.own.interval * 2 ** min(self._failures, 6), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
             pause = max(pause, error.retry_after or 0.0)
-            log.get().error("pull.failed", source=self.name, error=str(error), failures=self._failures, again_in=round(pause, 1))
+            log.get().error(
+                "pull.failed", source=self.name, error=str(error), failures=self._failures, again_in=round(pause, 1)
+            )
             return pause
         self._failures = 0
         await self._keep(page, sink)

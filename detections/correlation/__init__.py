@@ -116,7 +116,9 @@ class Correlator:
     def _bound(self, conn: Connection) -> None:
         count = conn.execute(select(func.count()).select_from(t.correlation)).scalar_one()
         if count > MOST_GROUPS:
-            oldest = select(t.correlation.c.newest).order_by(t.correlation.c.newest).limit(1).offset(count - MOST_GROUPS)
+            oldest = (
+                select(t.correlation.c.newest).order_by(t.correlation.c.newest).limit(1).offset(count - MOST_GROUPS)
+            )
             limit = conn.execute(oldest).scalar_one()
             gone = conn.execute(delete(t.correlation).where(t.correlation.c.newest <= limit)).rowcount
             self.evicted += gone
@@ -157,7 +159,9 @@ def _add(window: Window, info: RuleInfo, spec: dict[str, Any], group: str, hit: 
     )
 
 
-def _firing(entries: list[tuple[str, str, str]], hit: Hit, span: timedelta, spec: dict[str, Any]) -> list[tuple[str, str, str]] | None:
+def _firing(
+    entries: list[tuple[str, str, str]], hit: Hit, span: timedelta, spec: dict[str, Any]
+) -> list[tuple[str, str, str]] | None:
     """Return the entries of a window that contains the hit and fulfils the condition, if there is one."""
     moment = parse_iso(hit.time)
     first = bisect_left(entries, (iso(moment - span), "", ""))

@@ -80,11 +80,13 @@ def _product(name: str | None, category: str | None) -> Product | None:
     if name is None and category is not None and "windows" in fieldmaps:
         windows = fieldmaps.get("windows")
         return windows if isinstance(windows, Product) and windows.route(category, None) else None
-    found = fieldmaps.get(name) if name in fieldmaps else None
+    found = fieldmaps.get(name) if name is not None and name in fieldmaps else None
     return found if isinstance(found, Product) else None
 
 
-def _routes(product: Product | None, name: str | None, category: str | None, service: str | None) -> tuple[list[Condition], bool]:
+def _routes(
+    product: Product | None, name: str | None, category: str | None, service: str | None
+) -> tuple[list[Condition], bool]:
     if product is not None:
         routes = product.route(category, service)
         if routes is not None:
@@ -100,7 +102,9 @@ def _meta(document: dict[str, Any], product: Product | None, category: str | Non
     own = document.get("hinomi")
     if isinstance(own, dict):
         contain = "auto" if own.get("contain") == "auto" else "never"
-        return _Meta(str(own.get("category", "other")), "internal" if own.get("cause") == "internal" else "external", contain)
+        return _Meta(
+            str(own.get("category", "other")), "internal" if own.get("cause") == "internal" else "external", contain
+        )
     tags = [str(tag) for tag in document.get("tags") or ()]
     if product is not None and product.classify is not None:
         found, cause = product.classify(tags, category, service)

@@ -57,7 +57,9 @@ class RuleFolders:
             generation = self._set.generation + 1 if self._set else 1
             compiled = [rule for _, rules in self._files.values() for rule in rules]
             self._set = make(generation, compiled, self._settings.rules.contain)
-            log.get().info("rules.loaded", generation=generation, rules=len(self._set.rules), faults=len(self._set.faults))
+            log.get().info(
+                "rules.loaded", generation=generation, rules=len(self._set.rules), faults=len(self._set.faults)
+            )
         return self._set
 
     def _refresh(self) -> bool:
@@ -119,5 +121,9 @@ class RuleFolders:
 
 def _rule_files(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
-        if path.suffix in SUFFIXES and path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+        if (
+            path.suffix in SUFFIXES
+            and path.is_file()
+            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+        ):
             yield path

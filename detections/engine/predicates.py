@@ -93,7 +93,13 @@ def build(node: Node) -> Predicate:
         return lambda view: not inner(view)
     _, names, name, operand = node
     made = [_atom(field, name, operand) for field in names] if names else [_word(name, operand)]
-    return made[0] if len(made) == 1 else _every(made) if name == "null" or (name == "exists" and not operand) else _any(made)
+    return (
+        made[0]
+        if len(made) == 1
+        else _every(made)
+        if name == "null" or (name == "exists" and not operand)
+        else _any(made)
+    )
 
 
 def _all(parts: list[Predicate]) -> Predicate:
@@ -219,7 +225,7 @@ def _part(field: str, operand: list[Any]) -> Predicate:
 
     def run(text: str) -> bool:
         try:
-            return part(parse_iso(text).astimezone(JST)) == number
+            return bool(part(parse_iso(text).astimezone(JST)) == number)
         except ValueError:
             return False
 

@@ -129,14 +129,18 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
             del infos[info.id]
             continue
         routed += [({name: value.casefold() for name, value in route}, loaded) for route in rule.routes]
-    virtual = {name: make for _, table in fieldmaps if isinstance(table, Product) for name, make in table.virtual.items()}
+    virtual = {
+        name: make for _, table in fieldmaps if isinstance(table, Product) for name, make in table.virtual.items()
+    }
     return SimpleRuleSet(
         generation=generation,
         rules=infos,
         unmapped={rule.info.id: rule.unmapped for rule in by_id.values() if rule.unmapped},
         faults=faults,
         fields=frozenset(name for rule in by_id.values() for name in rule.fields if name not in virtual),
-        correlations=[msgspec.structs.replace(rule, info=infos[rule.info.id]) for rule in by_id.values() if rule.correlation],
+        correlations=[
+            msgspec.structs.replace(rule, info=infos[rule.info.id]) for rule in by_id.values() if rule.correlation
+        ],
         compiled=by_id,
         _routed=routed,
         _virtual=virtual,

@@ -42,7 +42,7 @@ def load_all(data: bytes, where: Path | str) -> list[Any]:
     try:
         text = data.decode("utf-8-sig")
         _walk(text, where)
-        return [document for document in yaml.load_all(text, _Loader) if document is not None]  # noqa: S506 - a safe loader
+        return [document for document in yaml.load_all(text, _Loader) if document is not None]
     except UnicodeDecodeError as error:
         raise ConfigError(f"not UTF-8 at byte {error.start}", where=where, hint="save it as UTF-8") from error
     except yaml.MarkedYAMLError as error:
@@ -53,15 +53,16 @@ def load_all(data: bytes, where: Path | str) -> list[Any]:
 
 
 def _walk(text: str, where: Path | str) -> None:
-    depth = nodes = 0
-    for event in yaml.parse(text, yaml.CSafeLoader):
-        line = f"{where}:{event.start_mark.line + 1}"
+    depth = 0
+    for nodes, event in enumerate(yaml.parse(text, yaml.CSafeLoader)):
+        line = f"{where}:{event.start_mark.line + 1 if event.start_mark else 1}"
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise ConfigError("anchors and aliases are not allowed", where=line, hint="write the value out")
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
-        nodes += 1
         if depth > DEPTH or nodes > NODES:
-            raise ConfigError("nested too deeply, or too long", where=line, hint=f"at most {DEPTH} levels, {NODES} nodes")
+            raise ConfigError(
+                "nested too deeply, or too long", where=line, hint=f"at most {DEPTH} levels, {NODES} nodes"
+            )

@@ -36,7 +36,11 @@ from sigma.types import (
 from hinomi.detections.fieldmap import Product
 
 Node = list[Any]
-_FLAGS = {SigmaRegularExpressionFlag.IGNORECASE: "i", SigmaRegularExpressionFlag.MULTILINE: "m", SigmaRegularExpressionFlag.DOTALL: "s"}
+_FLAGS = {
+    SigmaRegularExpressionFlag.IGNORECASE: "i",
+    SigmaRegularExpressionFlag.MULTILINE: "m",
+    SigmaRegularExpressionFlag.DOTALL: "s",
+}
 
 
 class Unsupported(ValueError):
@@ -147,7 +151,9 @@ def _text_atom(value: SigmaString, *, cased: bool) -> tuple[str, Any]:
     text = text if cased else text.casefold()
     if not inner and starts:
         return "present", None  # '*' alone: any value
-    return {(False, False): "eq", (True, True): "contains", (False, True): "prefix", (True, False): "suffix"}[starts, ends] + suffix, text
+    return {(False, False): "eq", (True, True): "contains", (False, True): "prefix", (True, False): "suffix"}[
+        starts, ends
+    ] + suffix, text
 
 
 def _glob(parts: list[Any]) -> str:

@@ -6,7 +6,6 @@ A module registers a `Product` for each Sigma product it knows; entry points ``h
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-
 from hinomi.event import Event
 from hinomi.registry import Registry
 

@@ -47,7 +47,9 @@ CATEGORIES: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "ps_classic_start": (("Windows PowerShell", (400,)),),
     "ps_classic_provider_start": (("Windows PowerShell", (600,)),),
     "ps_classic_script": (("Windows PowerShell", (800,)),),
-    "antivirus": (("Microsoft-Windows-Windows Defender/Operational", (1006, 1007, 1008, 1015, 1116, 1117, 1118, 1119)),),
+    "antivirus": (
+        ("Microsoft-Windows-Windows Defender/Operational", (1006, 1007, 1008, 1015, 1116, 1117, 1118, 1119)),
+    ),
 }
 
 #: Service → channels.
@@ -113,7 +115,13 @@ _OWNERS = ("process", "dll", "file")
 _HASH_FIELDS = tuple(
     (kind, f"{owner}.{name}")
     for owner in _OWNERS
-    for kind, name in (("MD5", "hash.md5"), ("SHA1", "hash.sha1"), ("SHA256", "hash.sha256"), ("SHA512", "hash.sha512"), ("IMPHASH", "pe.imphash"))
+    for kind, name in (
+        ("MD5", "hash.md5"),
+        ("SHA1", "hash.sha1"),
+        ("SHA256", "hash.sha256"),
+        ("SHA512", "hash.sha512"),
+        ("IMPHASH", "pe.imphash"),
+    )
 )
 #: Names that several event kinds share whatever the category.
 ANYWHERE = {
@@ -157,7 +165,9 @@ def names(name: str, category: str | None, service: str | None) -> tuple[str, ..
                     found[target] = None
     else:
         for channel, number in winlog.FIELDS:
-            if (not service or channel in SERVICES.get(service, ())) and (target := winlog.FIELDS[channel, number].get(name)):
+            if (not service or channel in SERVICES.get(service, ())) and (
+                target := winlog.FIELDS[channel, number].get(name)
+            ):
                 found[target] = None
     if name == "User":
         return ("winlog.event_data.User", "user.name")

@@ -21,7 +21,7 @@ GENESIS = hashlib.sha256(b"hinomi audit chain 1").hexdigest()
 class Head(NamedTuple):
     """How many records there are, and the hash of the last."""
 
-    count: int
+    records: int
     hash: str
 
 
@@ -52,7 +52,7 @@ def record(
     it was done to (``incident:…``, ``host:…``); ``detail`` is plain JSON data, integers within 53 bits.
     """
     last = head(conn)
-    seq = last.count + 1
+    seq = last.records + 1
     body: dict[str, Any] = {
         "seq": seq, "at": iso(now), "actor": actor, "act": act, "object": object, "tenant": tenant,
         "detail": detail or {},

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import rfc8785
 from cryptography.exceptions import InvalidSignature
@@ -31,7 +31,7 @@ class Seal(NamedTuple):
     """One signed head, and whether its signature is good."""
 
     line: int
-    count: int
+    records: int
     hash: str
     at: str
     good: bool
@@ -65,7 +65,7 @@ class Seals:
         """Sign and append a head, with fsync; False if it is the one sealed last."""
         if head == self._last:
             return False
-        body = {"count": head.count, "head": head.hash, "at": iso(now)}
+        body: dict[str, Any] = {"count": head.records, "head": head.hash, "at": iso(now)}
         signature = base64.b64encode(self._key().sign(rfc8785.dumps(body))).decode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a") as file:

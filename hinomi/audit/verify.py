@@ -34,16 +34,18 @@ def verify(conn: Connection, seals: Seals) -> Verdict:
     by_count: dict[int, list[Seal]] = {}
     for seal in all_seals:
         if seal.good:
-            by_count.setdefault(seal.count, []).append(seal)
+            by_count.setdefault(seal.records, []).append(seal)
     bad_seals = [seal.line for seal in all_seals if not seal.good]
     last, sealed = Head(0, GENESIS), 0
 
     def verdict(bad: int = 0, reason: str = "") -> Verdict:
-        return Verdict(last.count, last.hash, len(all_seals), bad, reason, sealed, bad_seals)
+        return Verdict(last.records, last.hash, len(all_seals), bad, reason, sealed, bad_seals)
 
-    for seq, text, digest in conn.execute(select(t.audit.c.seq, t.audit.c.record, t.audit.c.hash).order_by(t.audit.c.seq)):
-        if seq != last.count + 1:
-            return verdict(last.count + 1, f"records {last.count + 1} to {seq - 1} are missing")
+    for seq, text, digest in conn.execute(
+        select(t.audit.c.seq, t.audit.c.record, t.audit.c.hash).order_by(t.audit.c.seq)
+    ):
+        if seq != last.records + 1:
+            return verdict(last.records + 1, f"records {last.records + 1} to {seq - 1} are missing")
         if reason := _fault(seq, text, digest, last.hash):
             return verdict(seq, reason)
         last = Head(seq, digest)
@@ -52,9 +54,11 @@ def verify(conn: Connection, seals: Seals) -> Verdict:
                 return verdict(sealed + 1, f"rewritten: the seal of {seal.at} over {seq} records holds another hash")
             sealed = seq
     longest = max(by_count, default=0)
-    if longest > last.count:
+    if longest > last.records:
         seal = by_count[longest][0]
-        return verdict(last.count + 1, f"cut: records {last.count + 1} to {longest} were sealed at {seal.at} and are gone")
+        return verdict(
+            last.records + 1, f"cut: records {last.records + 1} to {longest} were sealed at {seal.at} and are gone"
+        )
     return verdict()
 
 

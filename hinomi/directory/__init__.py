@@ -14,7 +14,7 @@ from sqlalchemy import Connection, func, insert, select
 
 from hinomi import audit
 from hinomi.clock import iso
-from hinomi.directory.classes import ClassRule, Classifier
+from hinomi.directory.classes import Classifier, ClassRule
 from hinomi.state import t
 from hinomi.tenancy import ancestors, municipality, within
 
@@ -108,7 +108,7 @@ class Directory(msgspec.Struct, dict=True):
         return found if found and within(found.tenant, ceiling) else None
 
     def person(self, ref: str, ceiling: str = "") -> Person | None:
-        """Return a person by id or account (``DOMAIN\\user``, ``user@domain``, ``user``), inside the ceiling only."""
+        r"""Return a person by id or account (``DOMAIN\\user``, ``user@domain``, ``user``), inside the ceiling only."""
         low = ref.lower()
         for key in (low, low.rpartition("\\")[2], low.partition("@")[0]):
             inside = [p for p in self._people.get(key, ()) if within(p.tenant, ceiling)]
@@ -155,7 +155,8 @@ def save(conn: Connection, directory: Directory, actor: str, now: datetime) -> i
     if last is not None and last.sha256 == digest:
         return int(last.version)
     row = {"imported_at": iso(now), "imported_by": actor, "sha256": digest, "body": body}
-    version = int(conn.execute(insert(t.directory_version).values(**row)).inserted_primary_key[0])
+    made = conn.execute(insert(t.directory_version).values(**row)).inserted_primary_key
+    version = int(made[0]) if made else 0
     detail = {"version": version, "sha256": digest, "people": len(directory.people), "devices": len(directory.devices)}
     audit.record(conn, now, actor=actor, act="directory.import", object=f"directory:{version}", detail=detail)
     return version
@@ -171,7 +172,9 @@ def load(conn: Connection, version: int | None = None) -> Directory:
         select(t.directory_version.c.sha256).where(t.directory_version.c.version == version)
     ).scalar_one()
     if (row, version) not in _loaded:
-        body = conn.execute(select(t.directory_version.c.body).where(t.directory_version.c.version == version)).scalar_one()
+        body = conn.execute(
+            select(t.directory_version.c.body).where(t.directory_version.c.version == version)
+        ).scalar_one()
         directory = msgspec.msgpack.decode(body, type=Directory)
         directory.version = version
         while len(_loaded) > 4:

@@ -45,7 +45,9 @@ class Classifier:
 
     def classify(self, event: dict[str, Any], tenant: str) -> str | None:
         """Return the highest class whose rule fits the event's file, or None."""
-        values = {name: event[name] for name in ("file.path", "file.name", "file.share", "file.target_path") if name in event}
+        values: dict[str, Any] = {
+            name: event[name] for name in ("file.path", "file.name", "file.share", "file.target_path") if name in event
+        }
         if not values:
             return None
         for file_class, fields, place, pattern in self._compiled:

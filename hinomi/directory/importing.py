@@ -54,7 +54,9 @@ class _Importer:
         reader = csv.DictReader(io.StringIO(text, newline=""))
         missing = [column for column in COLUMNS[name] if column not in (reader.fieldnames or ())]
         if missing:
-            self.fault(f"{path}:1", f"columns missing: {', '.join(missing)}", f"the header is {','.join(COLUMNS[name])}")
+            self.fault(
+                f"{path}:1", f"columns missing: {', '.join(missing)}", f"the header is {','.join(COLUMNS[name])}"
+            )
             return
         for row in reader:
             cells = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
@@ -99,12 +101,16 @@ class _Importer:
             self.one_of(where, "kind", row["kind"], kinds)
             expected = kinds[path.count("/")]
             if row["kind"] in kinds and row["kind"] != expected:
-                self.fault(where, f"{path!r} is a {expected} by its depth, not a {row['kind']}", "mend the path or the kind")
+                self.fault(
+                    where, f"{path!r} is a {expected} by its depth, not a {row['kind']}", "mend the path or the kind"
+                )
             self.tenants[path] = Tenant(path, row["name"] or path, expected)  # type: ignore[arg-type]
         for path in self.tenants:
             parent = path.rpartition("/")[0]
             if parent and parent not in self.tenants:
-                self.fault(str(self.folder / "tenants.csv"), f"{path!r} lies below {parent!r}, which is missing", "add a row")
+                self.fault(
+                    str(self.folder / "tenants.csv"), f"{path!r} lies below {parent!r}, which is missing", "add a row"
+                )
 
     def read_people(self) -> None:
         """Read people.csv."""
@@ -137,7 +143,11 @@ class _Importer:
             if row["owner"] and owner is None:
                 self.fault(where, f"owner {row['owner']!r} is nobody in people.csv", "mend the id, or leave it empty")
             elif owner is not None and not within(owner.tenant, row["tenant"]):
-                self.fault(where, f"owner {row['owner']!r} belongs to {owner.tenant!r}", "a device and its owner share a school")
+                self.fault(
+                    where,
+                    f"owner {row['owner']!r} belongs to {owner.tenant!r}",
+                    "a device and its owner share a school",
+                )
             protected = row["protected"].lower()
             if protected not in _YES | _NO:
                 self.fault(where, f"protected {row['protected']!r}", "write yes or no")
@@ -187,4 +197,6 @@ def import_folder(folder: Path) -> Directory:
         step()
     if importer.faults:
         raise Faults(importer.faults, hint="nothing was imported; mend these rows and import again")
-    return Directory(0, [*importer.tenants.values()], [*importer.people.values()], [*importer.devices.values()], importer.rules)
+    return Directory(
+        0, [*importer.tenants.values()], [*importer.people.values()], [*importer.devices.values()], importer.rules
+    )

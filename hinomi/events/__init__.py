@@ -112,7 +112,9 @@ class EventStore(Protocol):
 class StoreType(Protocol):
     """What is registered: opens a store; ``writable`` takes the writer's lock (one process only)."""
 
-    def __call__(self, settings: Settings, *, writable: bool = False, fields: frozenset[str] = frozenset()) -> EventStore:
+    def __call__(
+        self, settings: Settings, *, writable: bool = False, fields: frozenset[str] = frozenset()
+    ) -> EventStore:
         """Open it; ``fields`` are the ECS fields that rules read (columns)."""
         ...
 

@@ -55,7 +55,9 @@ class Coverage:
         """Return the coverage line."""
         parts = [self._source(source, language) for source in self.sources]
         if language == "ja":
-            devices = f"期間中に記録がない端末 {len(self.silent_devices)} 台" if self.silent_devices else "全端末の記録あり"
+            devices = (
+                f"期間中に記録がない端末 {len(self.silent_devices)} 台" if self.silent_devices else "全端末の記録あり"
+            )
             listed = "、".join(parts) or "この期間に記録なし"
             return f"調べた期間 {jst(self.since)} 〜 {jst(self.until)}。情報源: {listed}。{devices}。該当 {self.found} 件。"
         devices = f"{len(self.silent_devices)} devices never heard" if self.silent_devices else "all devices heard"
@@ -66,8 +68,16 @@ class Coverage:
         if not source.records:
             return f"{source.source} 記録なし" if language == "ja" else f"{source.source} nothing"
         span = f"{jst(source.first or '')} 〜 {jst(source.last or '')}"
-        gaps = (f"、空白 {len(source.gaps)} 回" if language == "ja" else f", {len(source.gaps)} gaps") if source.gaps else ""
-        return f"{source.source} {source.records} 件 {span}{gaps}" if language == "ja" else f"{source.source} {source.records} ({span}{gaps})"
+        gaps = (
+            (f"、空白 {len(source.gaps)} 回" if language == "ja" else f", {len(source.gaps)} gaps")
+            if source.gaps
+            else ""
+        )
+        return (
+            f"{source.source} {source.records} 件 {span}{gaps}"
+            if language == "ja"
+            else f"{source.source} {source.records} ({span}{gaps})"
+        )
 
 
 @dataclass(frozen=True)
@@ -150,7 +160,13 @@ def _row(event: Event, directory: Directory, former: Mapping[tuple[str, str], li
 
 
 def _coverage(
-    store: EventStore, directory: Directory, grant: Grant, since: str, until: str, silence_after: Mapping[str, float], found: int
+    store: EventStore,
+    directory: Directory,
+    grant: Grant,
+    since: str,
+    until: str,
+    silence_after: Mapping[str, float],
+    found: int,
 ) -> Coverage:
     query = Query(grant, since, until)
     totals = {bucket.key[0]: bucket for bucket in store.aggregate(Aggregate(query, ("hinomi.source",)))}
@@ -158,9 +174,19 @@ def _coverage(
     for name in sorted({*silence_after, *filter(None, totals)}):
         bucket = totals.get(name)
         gaps = _gaps(store, query, name, silence_after.get(name, 3600.0)) if bucket else []
-        sources.append(SourceCoverage(name, bucket.count if bucket else 0, bucket.first if bucket else None, bucket.last if bucket else None, gaps))
+        sources.append(
+            SourceCoverage(
+                name,
+                bucket.count if bucket else 0,
+                bucket.first if bucket else None,
+                bucket.last if bucket else None,
+                gaps,
+            )
+        )
     heard = {bucket.key[0] for bucket in store.aggregate(Aggregate(query, ("hinomi.host.id",), limit=1_000_000))}
-    silent = [device.id for device in directory.devices if within(device.tenant, grant.tenant) and device.id not in heard]
+    silent = [
+        device.id for device in directory.devices if within(device.tenant, grant.tenant) and device.id not in heard
+    ]
     return Coverage(since, until, sources, silent, found)
 
 

@@ -54,7 +54,9 @@ class Lake:
             try:
                 fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError as error:
-                raise ConflictError("another process writes this lake", where=self.folder, hint="one storer only") from error
+                raise ConflictError(
+                    "another process writes this lake", where=self.folder, hint="one storer only"
+                ) from error
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -71,7 +73,12 @@ class Lake:
             done = self._version(name, flush.app_id)
             left = [(seq, events) for seq, events in flush.blocks if seq > done]
             if left:
-                events = [event for _, found in left for event in found if name == "events" or "hinomi.egress.channel" in event]
+                events = [
+                    event
+                    for _, found in left
+                    for event in found
+                    if name == "events" or "hinomi.egress.channel" in event
+                ]
                 self._commit(name, flush.app_id, left[-1][0], events)
                 self.failpoint(f"lake.after_{name}")
 
@@ -210,7 +217,9 @@ class Lake:
                 days = retention.get(str(partition["retention"]), int(partition["retention"]))
                 limit = (parse_iso(now) - timedelta(days=days)).strftime("%Y-%m-%d")
                 if str(partition["day"]) < limit:
-                    table.delete(f"day = {text(str(partition['day']))} AND retention = {text(str(partition['retention']))}")
+                    table.delete(
+                        f"day = {text(str(partition['day']))} AND retention = {text(str(partition['retention']))}"
+                    )
                     gone += 1
             table.vacuum(retention_hours=24, dry_run=False, enforce_retention_duration=False)
         return gone
@@ -220,7 +229,9 @@ class Lake:
         for name in TABLES:
             if self._table(name) is not None:
                 subprocess.run(  # noqa: S603 - our own module
-                    [sys.executable, "-m", "hinomi.events.compacting", str(self.folder / name)], check=False, timeout=1800
+                    [sys.executable, "-m", "hinomi.events.compacting", str(self.folder / name)],
+                    check=False,
+                    timeout=1800,
                 )
 
     def close(self) -> None:
@@ -237,5 +248,3 @@ def _fsync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-

@@ -29,7 +29,9 @@ def parse(query: str) -> tuple[Term, ...]:
         field, op = (match[1], match[2]) if match else (None, "~")
         value, after = _value(query, match.end() if match else place)
         if field is not None and value == "" and query[match.end() : match.end() + 1] != '"':  # type: ignore[union-attr]
-            raise ConfigError(f"no value after {field}{op} (position {place + 1})", hint='field=value, or field="two words"')
+            raise ConfigError(
+                f"no value after {field}{op} (position {place + 1})", hint='field=value, or field="two words"'
+            )
         terms.append(Term(field, op, value))  # type: ignore[arg-type]  # one of the pattern's
         place = after
     return tuple(terms)
@@ -72,7 +74,9 @@ def moment(words: str, now: datetime) -> datetime:
             return datetime(year, int(match[3]), int(match[4]), tzinfo=JST)
         found = datetime.fromisoformat(words)
     except ValueError as error:
-        raise ConfigError(f"{words!r} is no time", hint="2h, 30d, 2026-11-19, 2026-11-19T08:00+09:00 or 令和8年11月19日") from error
+        raise ConfigError(
+            f"{words!r} is no time", hint="2h, 30d, 2026-11-19, 2026-11-19T08:00+09:00 or 令和8年11月19日"
+        ) from error
     return found if found.tzinfo else found.replace(tzinfo=JST)
 
 

@@ -11,7 +11,13 @@ from hinomi.event import Event
 from hinomi.events.types import kind_of
 
 REST = "hinomi.rest"
-_ARROW = {"time": pa.timestamp("us", "UTC"), "long": pa.int64(), "list": pa.list_(pa.string()), "bool": pa.bool_(), "text": pa.string()}
+_ARROW = {
+    "time": pa.timestamp("us", "UTC"),
+    "long": pa.int64(),
+    "list": pa.list_(pa.string()),
+    "bool": pa.bool_(),
+    "text": pa.string(),
+}
 INT64 = range(-(2**63), 2**63)
 
 

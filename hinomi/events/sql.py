@@ -46,7 +46,11 @@ def _term(term: Term, columns: set[str]) -> str:
     column = quote(term.field)
     if kind_of(term.field) != "text":
         return ""
-    same = f"lower({column}) = {text(term.value.lower())}" if term.op == "=" else f"lower({column}) LIKE {_like(term.value)}"
+    same = (
+        f"lower({column}) = {text(term.value.lower())}"
+        if term.op == "="
+        else f"lower({column}) LIKE {_like(term.value)}"
+    )
     return f"({same} OR {rest} LIKE {text('%' + term.field + '%')})"
 
 
@@ -59,7 +63,9 @@ def aggregate_sql(aggregate: Aggregate, columns: set[str]) -> str:
     named = [*aggregate.by, *(term.field for term in aggregate.query.terms if term.field)]
     for name in named:
         if name not in columns:
-            raise ConfigError(f"{name} is no column of the store", hint="search finds it; aggregate counts columns only")
+            raise ConfigError(
+                f"{name} is no column of the store", hint="search finds it; aggregate counts columns only"
+            )
     terms = [_exact(term) for term in aggregate.query.terms]
     query = aggregate.query
     bare = Query(query.grant, query.since, query.until, table=query.table)

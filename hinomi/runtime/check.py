@@ -34,7 +34,9 @@ def faults_of(settings: Settings) -> list[HinomiError]:
     attempt("[playbooks]", lambda: load_library(settings))
     for folder in (*settings.rules.folders, *settings.playbooks.folders):
         if not settings.resolve(folder).is_dir():
-            found.append(ConfigError("no such folder", where=settings.resolve(folder), hint="make it, or mend the path"))
+            found.append(
+                ConfigError("no such folder", where=settings.resolve(folder), hint="make it, or mend the path")
+            )
     return found
 
 

@@ -66,7 +66,9 @@ async def _drive(core: Core) -> bool:
         wait = await executor.run_due()
         with core.state.write() as conn:
             core.engine.tick(conn, core.clock.now())
-            open_effects = conn.execute(select(func.count()).where(t.outbox.c.state.in_(["waiting", "leased"]))).scalar_one()
+            open_effects = conn.execute(
+                select(func.count()).where(t.outbox.c.state.in_(["waiting", "leased"]))
+            ).scalar_one()
         if not open_effects or wait is None or wait > 5.0:
             break
         any_done = True

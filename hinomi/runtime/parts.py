@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 from hinomi.api.deps import Deps
 from hinomi.audit.seals import Seals
 from hinomi.clock import Clock, SystemClock
+from hinomi.detections import Rules, RuleSet
 from hinomi.detections import load as load_rules
 from hinomi.directory import Directory
 from hinomi.directory import load as load_directory
@@ -44,7 +45,9 @@ def build_adapters(settings: Settings) -> dict[str, Adapter]:
     faults: list[HinomiError] = []
     for name, table in settings.vendors.items():
         try:
-            made[name] = vendors.get(str(table.get("product", name)))({k: v for k, v in table.items() if k != "product"})
+            made[name] = vendors.get(str(table.get("product", name)))(
+                {k: v for k, v in table.items() if k != "product"}
+            )
         except HinomiError as error:
             faults.append(HinomiError(f"[vendors.{name}]: {error}", where=settings.file, hint=error.hint))
     if faults:
@@ -89,12 +92,12 @@ class _LazyStore:
 def build_deps(core: Core) -> Deps:
     """Build what the api's routes use."""
     settings = core.settings
-    rules = None
+    loaded: list[Rules] = []
 
-    def current_rules() -> object:
-        nonlocal rules
-        rules = rules or load_rules(settings)
-        return rules.current()
+    def current_rules() -> RuleSet:
+        if not loaded:
+            loaded.append(load_rules(settings))
+        return loaded[0].current()
 
     return Deps(
         settings=settings,

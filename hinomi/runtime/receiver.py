@@ -142,7 +142,11 @@ class Committer:
         self._full = self.log.full
         limit = int(time.time()) - REMEMBER
         if time.monotonic() % 600 < 1:
-            old = {key: None for key, value in self.log.states("").items() if "/batch/" in key and json.loads(value)["at"] < limit}
+            old = {
+                key: None
+                for key, value in self.log.states("").items()
+                if "/batch/" in key and json.loads(value)["at"] < limit
+            }
             if old:
                 self.log.append((), old)
 
@@ -227,7 +231,15 @@ class Receiver:
         host, port = self.settings.ingest.address
         app: Any = IngestApp(self.settings, self.state, dict(doors), self.clock.now)
         return _Listener(
-            uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_graceful_shutdown=3,
+            )
         )
 
     async def _tend(self, stop: asyncio.Event, tasks: list[asyncio.Task[None]]) -> None:
@@ -244,8 +256,8 @@ class Receiver:
                     log.get().error("spool.not_trimmed", partition=committer.name, error=str(error))
             self._write_statistics()
             for task in tasks:
-                if task.done() and not stop.is_set() and (error := task.exception()):
-                    raise error
+                if task.done() and not stop.is_set() and (failed := task.exception()):
+                    raise failed
 
     def _write_statistics(self) -> None:
         path = self.folders.run / "sources.json"

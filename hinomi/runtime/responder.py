@@ -51,9 +51,18 @@ class HitsReader:
 class Responder:
     """The only reader of hits. ``stop`` ends it after the batch at hand."""
 
-    def __init__(self, settings: Settings, names: Sequence[str], state: State, rules: Rules, engine: Engine, clock: Clock):
+    def __init__(
+        self, settings: Settings, names: Sequence[str], state: State, rules: Rules, engine: Engine, clock: Clock
+    ):
         """Take what the composition root made."""
-        self.settings, self.names, self.state, self.rules, self.engine, self.clock = settings, names, state, rules, engine, clock
+        self.settings, self.names, self.state, self.rules, self.engine, self.clock = (
+            settings,
+            names,
+            state,
+            rules,
+            engine,
+            clock,
+        )
         self.folders = Folders(settings.data)
         self.executor = Executor(state, engine, clock, failpoint=failpoint)
         self.seals = Seals(settings.data)
@@ -64,7 +73,9 @@ class Responder:
 
     async def run(self, waker: Waker, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set: hits and effects beside each other."""
-        scheduler = AsyncIOScheduler(timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None})
+        scheduler = AsyncIOScheduler(
+            timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
+        )
         scheduler.add_job(self._tick, "interval", seconds=1)
         scheduler.add_job(self._seal, "interval", seconds=60)
         scheduler.start()

@@ -52,7 +52,7 @@ class Waker:
         self._drain()
         return bool(ready)
 
-    async def wait(self, timeout: float) -> bool:
+    async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109 - it says whether it was poked
         """Do the same in an event loop."""
         loop = asyncio.get_running_loop()
         try:

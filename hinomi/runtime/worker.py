@@ -158,7 +158,9 @@ class Worker:
         rest = [hit for hit in pending if not hit.rule.urgent]
         state = {f"detected:{self.spool.id}": msgspec.msgpack.encode(self.detected)}
         entries = [
-            Entry(lane, hits_module.encode(found), len(found)) for lane, found in (("urgent", urgent), ("rest", rest)) if found
+            Entry(lane, hits_module.encode(found), len(found))
+            for lane, found in (("urgent", urgent), ("rest", rest))
+            if found
         ]
         try:
             self.hits.append(entries, state)

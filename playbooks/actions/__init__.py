@@ -1,6 +1,6 @@
 """Actions: what a ``do:`` step may name. One module each; entry points ``hinomi.actions``."""
 
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
@@ -8,22 +8,27 @@ from hinomi.playbooks.vendors import Intent
 from hinomi.registry import Registry
 
 
-class Action(Protocol):
+class Action:
     """A typed effect on a vendor: inputs, a dry run (the adapter's `plan`), a way back, a way to see it is done."""
 
     name: ClassVar[str]
-    undo: ClassVar[str | None]
+    undo: ClassVar[str | None] = None
     """Name of the opposite action."""
-    verifies: ClassVar[str | None]
-    """Observation state that means done: isolated, released, clean, done."""
-    guarded: ClassVar[bool]
-    """Whether caps, protection, kill switch and automatic-containment conditions apply."""
+    verifies: ClassVar[str | None] = "done"
+    """Observed state that means done: isolated, released, clean, done."""
+    guarded: ClassVar[bool] = False
+    """Whether caps, protection, kill switch and the conditions of automatic containment apply."""
     inputs: ClassVar[type[BaseModel]]
     """pydantic model (frozen, extra=forbid) of the target."""
 
     def intent(self, target: dict[str, Any], tag: str) -> Intent:
-        """Return the intent for a validated target."""
-        ...
+        """Return the intent for a target.
+
+        Raises:
+            pydantic.ValidationError: If the target is not what `inputs` describes.
+        """
+        checked = self.inputs(**target)
+        return Intent(self.name, {key: str(value) for key, value in checked.model_dump().items()}, tag)
 
 
 actions: Registry[type[Action]] = Registry("action", __name__)

@@ -1,10 +1,10 @@
 """What the actions on one endpoint share: explicit target, never empty, never a pattern."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from hinomi.playbooks.vendors import Intent
+from hinomi.playbooks.actions import Action
 
 
 class EndpointTarget(BaseModel):
@@ -22,20 +22,7 @@ class FileTarget(EndpointTarget):
     sha1: str = Field(pattern=r"^[0-9a-fA-F]{40}$")
 
 
-class EndpointAction:
+class EndpointAction(Action):
     """An effect on one endpoint."""
 
-    name: ClassVar[str]
-    undo: ClassVar[str | None] = None
-    verifies: ClassVar[str | None] = "done"
-    guarded: ClassVar[bool] = False
     inputs: ClassVar[type[BaseModel]] = EndpointTarget
-
-    def intent(self, target: dict[str, Any], tag: str) -> Intent:
-        """Return the intent for a target.
-
-        Raises:
-            pydantic.ValidationError: If the target is not one explicit endpoint.
-        """
-        checked = self.inputs(**target)
-        return Intent(self.name, {key: str(value) for key, value in checked.model_dump().items()}, tag)

@@ -1,7 +1,7 @@
 """Channels: how a message reaches a person. One module each; entry points ``hinomi.channels``."""
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from hinomi.registry import Registry
 from hinomi.settings import Settings

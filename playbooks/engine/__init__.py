@@ -63,7 +63,16 @@ class Engine:
         waits.tick(self, conn, now)
 
     def decide(
-        self, conn: Connection, wait: str, grant: Grant, choice: str, reason: str, *, via: str, now: datetime, role: str | None = None
+        self,
+        conn: Connection,
+        wait: str,
+        grant: Grant,
+        choice: str,
+        reason: str,
+        *,
+        via: str,
+        now: datetime,
+        role: str | None = None,
     ) -> None:
         """Decide, approve, deny, or report a task as done."""
         waits.decide(self, conn, wait, grant, choice, reason, via=via, now=now, role=role)
@@ -76,7 +85,9 @@ class Engine:
         """Count a receipt; return whether it counted now (False: it had before)."""
         return waits.receive(self, conn, receipt, via, now, noted_by)
 
-    def note_receipt(self, conn: Connection, wait: str, person: str, how: str, reason: str, grant: Grant, now: datetime) -> None:
+    def note_receipt(
+        self, conn: Connection, wait: str, person: str, how: str, reason: str, grant: Grant, now: datetime
+    ) -> None:
         """Note a receipt by phone."""
         waits.note_receipt(self, conn, wait, person, how, reason, grant, now)
 
@@ -84,7 +95,9 @@ class Engine:
         """Send a report that its author has submitted."""
         steps.report_submitted(self, conn, report, actor, now)
 
-    def steer(self, conn: Connection, run: str, verb: str, grant: Grant, reason: str, now: datetime, step: str | None = None) -> None:
+    def steer(
+        self, conn: Connection, run: str, verb: str, grant: Grant, reason: str, now: datetime, step: str | None = None
+    ) -> None:
         """Pause, resume, retry or skip."""
         runs.steer(self, conn, run, verb, grant, reason, now, step)
 

@@ -27,7 +27,10 @@ def _device(engine: "Engine", conn: Connection, ref: str, grant: Grant) -> tuple
         raise NotFoundError(f"no device {ref!r}", hint="hinomi host list")
     vendor = next((name for name in engine.adapters if name in device.vendors), None)
     if vendor is None:
-        raise ConflictError(f"no product that is configured knows {device.id}", hint="[vendors.…] in hinomi.toml, vendors in devices.csv")
+        raise ConflictError(
+            f"no product that is configured knows {device.id}",
+            hint="[vendors.…] in hinomi.toml, vendors in devices.csv",
+        )
     return device, vendor
 
 
@@ -38,7 +41,9 @@ def plan(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant
     return engine.adapters[vendor].plan(actions.get(action)().intent(target, f"[hinomi:{device.tenant}/by-hand]"))
 
 
-def act(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant, reason: str, now: datetime) -> dict[str, Any]:
+def act(
+    engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant, reason: str, now: datetime
+) -> dict[str, Any]:
     """Isolate or release one device.
 
     Raises:
@@ -50,7 +55,9 @@ def act(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant,
     if guards.killswitch(conn):
         raise RefusedError("the kill switch is on", hint="hinomi killswitch off --reason …")
     if action == "endpoint.isolate" and device.protected:
-        raise RefusedError(f"{device.id} is protected", hint="cut it off at its own console, with the head of the ICT section")
+        raise RefusedError(
+            f"{device.id} is protected", hint="cut it off at its own console, with the head of the ICT section"
+        )
     incident = _incident(engine, conn, device, action, grant, reason, now)
     target = {"device": device.id, "machine": device.vendors[vendor]}
     run = rows.add(conn, t.run, incident=incident["id"], tenant=device.tenant, playbook=f"{runs.BY_HAND}-{new_id()[:8]}", sha256="", mode="live",
@@ -62,20 +69,30 @@ def act(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant,
         target=target, vendor=vendor, tag=tag, by=grant.actor, detail={"within": 900, "wanted": actions.get(action).verifies, "wait_verify": True},
     )  # fmt: skip
     detail = {"reason": reason, "incident": incident["number"]}
-    audit.record(conn, now, actor=grant.actor, act=f"host.{verb}", object=f"host:{device.id}", tenant=device.tenant, detail=detail)
+    audit.record(
+        conn,
+        now,
+        actor=grant.actor,
+        act=f"host.{verb}",
+        object=f"host:{device.id}",
+        tenant=device.tenant,
+        detail=detail,
+    )
     steps.intend(engine, conn, incident, row, now)
     if action == "endpoint.release" and rows.get(conn, t.step, row["id"])["outcome"] == "held_by_others":
         raise ConflictError("other incidents hold it", hint="hinomi host state shows them; their playbooks release it")
     return {"device": device.id, "action": action, "run": run["id"], "incident": incident["number"], "tag": tag}
 
 
-def _incident(engine: "Engine", conn: Connection, device: Device, action: str, grant: Grant, reason: str, now: datetime) -> Row:
+def _incident(
+    engine: "Engine", conn: Connection, device: Device, action: str, grant: Grant, reason: str, now: datetime
+) -> Row:
     if action == "endpoint.release":
         held = holds.holders(conn, device.id)
         if not held:
             raise ConflictError(f"nobody holds {device.id}", hint="it was isolated elsewhere: release it there")
         return rows.get(conn, t.incident, held[-1]["incident"])
-    opened = [row for row in rows.find(conn, t.incident, host=device.id, status="open")]
+    opened = rows.find(conn, t.incident, host=device.id, status="open")
     if opened:
         return opened[-1]
     made = incidents.open_incident(

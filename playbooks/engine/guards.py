@@ -56,14 +56,22 @@ def _alert(guards: Guards, alert: Any) -> str:
         return "backfill"
     received = parse_iso(alert.received_at)
     moment = parse_iso(alert.created or alert.first_seen)
-    oldest, newest = received - timedelta(minutes=guards.oldest_minutes), received + timedelta(minutes=guards.ahead_minutes)
+    oldest, newest = (
+        received - timedelta(minutes=guards.oldest_minutes),
+        received + timedelta(minutes=guards.ahead_minutes),
+    )
     return "" if oldest <= moment <= newest else "event_age"
 
 
 def _caps(conn: Connection, guards: Guards, device: Device, now: datetime) -> str:
     since = iso(now - timedelta(hours=1))
-    for subtree, limit in ((device.tenant, guards.school_per_hour), (municipality(device.tenant), guards.municipality_per_hour)):
-        asked = select(func.count(t.hold.c.device.distinct())).where((t.hold.c.since > since) & (t.hold.c.device != device.id))
+    for subtree, limit in (
+        (device.tenant, guards.school_per_hour),
+        (municipality(device.tenant), guards.municipality_per_hour),
+    ):
+        asked = select(func.count(t.hold.c.device.distinct())).where(
+            (t.hold.c.since > since) & (t.hold.c.device != device.id)
+        )
         if conn.execute(in_subtree(asked, t.hold, subtree)).scalar_one() >= limit:
             return "cap"
     return ""

@@ -16,7 +16,9 @@ from hinomi.state import t
 REVIEW = timedelta(hours=24)
 
 
-def take(conn: Connection, device: str, incident: Mapping[str, Any], owner: str, now: datetime, *, adopted: bool = False) -> None:
+def take(
+    conn: Connection, device: str, incident: Mapping[str, Any], owner: str, now: datetime, *, adopted: bool = False
+) -> None:
     """Hold a device for an incident; twice is once."""
     if rows.find(conn, t.hold, device=device, incident=incident["id"], released_at=None):
         return
@@ -37,10 +39,17 @@ def let_go(conn: Connection, device: str, incident: str, now: datetime) -> None:
 
 def observe(conn: Connection, device: str, vendor: str, observation: Observation) -> None:
     """Keep what was last seen of a device; an older look never replaces a newer one."""
-    known = conn.execute(select(t.device_state.c.observed_at).where(t.device_state.c.device == device)).scalar_one_or_none()
+    known = conn.execute(
+        select(t.device_state.c.observed_at).where(t.device_state.c.device == device)
+    ).scalar_one_or_none()
     if known and known > observation.observed_at:
         return
-    values = {"state": observation.state, "observed_at": observation.observed_at, "vendor": vendor, "detail": observation.detail}
+    values = {
+        "state": observation.state,
+        "observed_at": observation.observed_at,
+        "vendor": vendor,
+        "detail": observation.detail,
+    }
     add = upsert(t.device_state).values(device=device, **values)
     conn.execute(add.on_conflict_do_update(index_elements=["device"], set_=values))
 

@@ -70,7 +70,9 @@ def mode_of(conn: Connection, entry: Entry) -> str:
     return str(conn.execute(asked).scalar_one_or_none() or entry.playbook.mode)
 
 
-def activate(conn: Connection, library: dict[str, Entry], playbook: str, mode: str, grant: Grant, reason: str, now: datetime) -> None:
+def activate(
+    conn: Connection, library: dict[str, Entry], playbook: str, mode: str, grant: Grant, reason: str, now: datetime
+) -> None:
     """Set a playbook's mode; runs under way keep theirs."""
     grant.demand("admin")
     if playbook not in library:
@@ -85,7 +87,13 @@ def activate(conn: Connection, library: dict[str, Entry], playbook: str, mode: s
 
 def pin(conn: Connection, entry: Entry, now: datetime) -> None:
     """Keep the text that a run was started with."""
-    row = {"sha256": entry.sha256, "id": entry.playbook.id, "version": entry.playbook.version, "body": entry.body, "loaded_at": iso(now)}
+    row = {
+        "sha256": entry.sha256,
+        "id": entry.playbook.id,
+        "version": entry.playbook.version,
+        "body": entry.body,
+        "loaded_at": iso(now),
+    }
     conn.execute(upsert(t.playbook).values(**row).on_conflict_do_nothing(index_elements=["sha256"]))
 
 

@@ -33,7 +33,9 @@ def send(
     receipt = None
     if wait is not None:
         known = rows.find(conn, t.receipt, wait=wait, person=recipient.person.id)
-        receipt = (known[0] if known else rows.add(conn, t.receipt, wait=wait, person=recipient.person.id, role=recipient.role))["id"]
+        receipt = (
+            known[0] if known else rows.add(conn, t.receipt, wait=wait, person=recipient.person.id, role=recipient.role)
+        )["id"]
     body = {
         "template": template, "to": recipient.address, "person": recipient.person.id, "role": recipient.role,
         "language": recipient.person.language, "receipt": receipt, "report": report, "facts": dict(facts or {}), "cc": list(cc),
@@ -45,7 +47,15 @@ def send(
 
 
 def send_role(
-    engine: "Engine", conn: Connection, role: str, template: str, incident: Mapping[str, Any], now: datetime, *, key: str, **more: Any
+    engine: "Engine",
+    conn: Connection,
+    role: str,
+    template: str,
+    incident: Mapping[str, Any],
+    now: datetime,
+    *,
+    key: str,
+    **more: Any,
 ) -> int:
     """Queue a message to every holder of a role; return how many there were."""
     found = people.recipients(engine.directory(conn), incident, role)
@@ -54,7 +64,16 @@ def send_role(
     return len(found)
 
 
-def page(engine: "Engine", conn: Connection, incident: Mapping[str, Any], state: str, now: datetime, *, step: Row | None, key: str = "") -> None:
+def page(
+    engine: "Engine",
+    conn: Connection,
+    incident: Mapping[str, Any],
+    state: str,
+    now: datetime,
+    *,
+    step: Row | None,
+    key: str = "",
+) -> None:
     """Page the operator's lead (and the operator on duty) at once: something needs a human now."""
     base = key or f"page:{step['id'] if step else new_id()}:{state}"
     facts = {"state": state, "step": step["name"] if step else ""}

@@ -108,8 +108,12 @@ class Step(Part):
             raise ValueError("wait: verify needs verify")
         if self.wait == "receipt" and self.receipt is None:
             raise ValueError("wait: receipt needs receipt")
-        if self.condition is not None and not all(_TEST.fullmatch(part.strip()) for part in self.condition.split(" and ")):
-            raise ValueError(f"if: {self.condition!r}; write STEP == outcome or incident.field != value, joined by ' and '")
+        if self.condition is not None and not all(
+            _TEST.fullmatch(part.strip()) for part in self.condition.split(" and ")
+        ):
+            raise ValueError(
+                f"if: {self.condition!r}; write STEP == outcome or incident.field != value, joined by ' and '"
+            )
         return self
 
     def tests(self) -> list[tuple[str, str, str]]:
@@ -194,7 +198,12 @@ def parse(text: str, where: Path | str) -> Playbook:
         found: list[HinomiError] = []
         for fault in error.errors():
             place = ".".join(str(part) for part in fault["loc"])
-            found.append(ConfigError(f"{place + ': ' if place else ''}{fault['msg']}", where=_line(text, where, documents[0], fault["loc"])))
+            found.append(
+                ConfigError(
+                    f"{place + ': ' if place else ''}{fault['msg']}",
+                    where=_line(text, where, documents[0], fault["loc"]),
+                )
+            )
         raise Faults(found, hint="docs/reference/playbooks.md lists the keys") from error
 
 

@@ -37,7 +37,9 @@ WATCH = timedelta(days=3)
 class Executor:
     """Executes due outbox rows; one per responder."""
 
-    def __init__(self, state: State, engine: Engine, clock: Clock, *, failpoint: Callable[[str], None] = lambda _: None):
+    def __init__(
+        self, state: State, engine: Engine, clock: Clock, *, failpoint: Callable[[str], None] = lambda _: None
+    ):
         self.state, self.engine, self.clock, self.failpoint = state, engine, clock, failpoint
         self.owner = new_id()
         self._reclaimed = False
@@ -56,18 +58,31 @@ class Executor:
         with self.state.read() as conn:
             due = (table.c.state == "waiting") & (table.c.due_at <= iso(now))
             stale = (table.c.state == "leased") & ((table.c.lease_until <= iso(now)) | (not self._reclaimed))
-            ids = conn.execute(select(table.c.id).where(due | stale).order_by(desc(table.c.urgent), table.c.due_at).limit(64)).scalars().all()
+            ids = (
+                conn.execute(
+                    select(table.c.id).where(due | stale).order_by(desc(table.c.urgent), table.c.due_at).limit(64)
+                )
+                .scalars()
+                .all()
+            )
         self._reclaimed = True
         if not ids:
             return []
         leased = []
         with self.state.write() as conn:
             for row in rows.find(conn, table, id=ids):
-                if row["state"] == "done" or (row["state"] == "leased" and row["lease_owner"] == self.owner and row["lease_until"] > iso(now)):
+                if row["state"] == "done" or (
+                    row["state"] == "leased" and row["lease_owner"] == self.owner and row["lease_until"] > iso(now)
+                ):
                     continue
                 if row["kind"] == "action" and not self._may_send(conn, row, now):
                     continue
-                values = {"state": "leased", "lease_owner": self.owner, "lease_until": iso(now + LEASE), "fence": row["fence"] + 1}
+                values = {
+                    "state": "leased",
+                    "lease_owner": self.owner,
+                    "lease_until": iso(now + LEASE),
+                    "fence": row["fence"] + 1,
+                }
                 sent = row["kind"] == "action" and row["tries"] > 0
                 rows.change(conn, table, row["id"], tries=row["tries"] + 1, **values)
                 leased.append({**row, **values, "tries": row["tries"] + 1, "again": row["tries"] > 0, "sent": sent})
@@ -80,7 +95,12 @@ class Executor:
         others = rows.find(conn, t.step, state=["sent", "accepted"])
         for other in others:
             pending = other["state"] == "sent" or other["action"] in ("endpoint.isolate", "endpoint.release")
-            if other["id"] != step["id"] and (other["target"] or {}).get("device") == device and pending and not other["outcome"]:
+            if (
+                other["id"] != step["id"]
+                and (other["target"] or {}).get("device") == device
+                and pending
+                and not other["outcome"]
+            ):
                 rows.change(conn, t.outbox, row["id"], due_at=iso(now + timedelta(seconds=0.5)))
                 return False
         rows.change(conn, t.step, step["id"], state="sent", sent_at=step["sent_at"] or iso(now))
@@ -88,7 +108,9 @@ class Executor:
 
     def _next(self) -> float | None:
         with self.state.read() as conn:
-            due = conn.execute(select(func.min(t.outbox.c.due_at)).where(t.outbox.c.state == "waiting")).scalar_one_or_none()
+            due = conn.execute(
+                select(func.min(t.outbox.c.due_at)).where(t.outbox.c.state == "waiting")
+            ).scalar_one_or_none()
         return None if due is None else max((parse_iso(due) - self.clock.now()).total_seconds(), 0.0)
 
     async def _one(self, row: Row) -> None:
@@ -108,9 +130,25 @@ class Executor:
     def _done(self, conn: Connection, row: Row, now: datetime, error: str | None = None) -> None:
         rows.change(conn, t.outbox, row["id"], state="dead" if error else "done", error=error, done_at=iso(now))
 
-    def _again(self, conn: Connection, row: Row, now: datetime, seconds: float, error: str, body: Mapping[str, Any] | None = None) -> None:
+    def _again(
+        self,
+        conn: Connection,
+        row: Row,
+        now: datetime,
+        seconds: float,
+        error: str,
+        body: Mapping[str, Any] | None = None,
+    ) -> None:
         values = {"body": dict(body)} if body is not None else {}
-        rows.change(conn, t.outbox, row["id"], state="waiting", error=error[:500], due_at=iso(now + timedelta(seconds=seconds)), **values)
+        rows.change(
+            conn,
+            t.outbox,
+            row["id"],
+            state="waiting",
+            error=error[:500],
+            due_at=iso(now + timedelta(seconds=seconds)),
+            **values,
+        )
 
     # --- actions ------------------------------------------------------------------------------------
 
@@ -154,7 +192,11 @@ class Executor:
             return False
         looked = row["body"].get("looked", 0) + 1
         if kind == "job" and looked < 2:
-            await self._write(lambda conn, now: self._again(conn, row, now, FIND_APART, "looking once more", {**row["body"], "looked": looked}))
+            await self._write(
+                lambda conn, now: self._again(
+                    conn, row, now, FIND_APART, "looking once more", {**row["body"], "looked": looked}
+                )
+            )
             return False
         return True
 
@@ -176,10 +218,17 @@ class Executor:
             holds.observe(conn, step["target"]["device"], step["vendor"], Observation(state, iso(now), "requested"))  # type: ignore[arg-type]
         words = {"endpoint.isolate": "隔離を要求しました", "endpoint.release": "隔離解除を要求しました", "endpoint.scan": "スキャンを要求しました",
                  "endpoint.quarantine_file": "ファイルの隔離を要求しました"}  # fmt: skip
-        text = words.get(step["action"], f"要求しました: {step['action']}") + ("（要求済みのものを引き継ぎ）" if accepted.adopted else "")
+        text = words.get(step["action"], f"要求しました: {step['action']}") + (
+            "（要求済みのものを引き継ぎ）" if accepted.adopted else ""
+        )
         data = {"step": step["name"], "vendor_id": accepted.vendor_id, "flow": step["flow"]}
         timeline.add(conn, incident["id"], kind="action", actor=step["by"] or "system", now=now, text=text, data=data)
-        detail = {"vendor": step["vendor"], "vendor_id": accepted.vendor_id or "", "tag": step["tag"], "adopted": accepted.adopted}
+        detail = {
+            "vendor": step["vendor"],
+            "vendor_id": accepted.vendor_id or "",
+            "tag": step["tag"],
+            "adopted": accepted.adopted,
+        }
         audit.record(conn, now, actor=step["by"] or "system", act=step["action"], object=f"host:{step['target']['device']}", tenant=row["tenant"],
                      detail=detail)  # fmt: skip
         rows.enqueue(conn, "verify", f"verify:{step['id']}:{step['attempt']}", {}, now, run=row["run"], step=step["id"], incident=row["incident"],
@@ -210,7 +259,12 @@ class Executor:
         try:
             seen = await adapter.verify(intent, step["vendor_id"])
         except VendorError as error:
-            seen = Observation("unknown", iso(self.clock.now()), f"not answered: {error}", next_poll_after=2.0 + (error.retry_after or 0.0))
+            seen = Observation(
+                "unknown",
+                iso(self.clock.now()),
+                f"not answered: {error}",
+                next_poll_after=2.0 + (error.retry_after or 0.0),
+            )
         await self._write(lambda conn, now: self._seen(conn, row, rows.get(conn, t.step, step["id"]), seen, now))
 
     def _seen(self, conn: Connection, row: Row, step: Row, seen: Observation, now: datetime) -> None:
@@ -231,17 +285,44 @@ class Executor:
 
     def _verified(self, conn: Connection, row: Row, step: Row, seen: Observation, now: datetime) -> None:
         self._done(conn, row, now)
-        rows.change(conn, t.step, step["id"], state="verified", outcome=step["outcome"] or "verified", done_at=step["done_at"] or iso(now))
-        words = {"isolated": "隔離を確認しました", "released": "隔離解除を確認しました", "clean": "スキャンの完了を確認しました（新しい検知なし）", "done": "完了を確認しました"}
+        rows.change(
+            conn,
+            t.step,
+            step["id"],
+            state="verified",
+            outcome=step["outcome"] or "verified",
+            done_at=step["done_at"] or iso(now),
+        )
+        words = {
+            "isolated": "隔離を確認しました",
+            "released": "隔離解除を確認しました",
+            "clean": "スキャンの完了を確認しました（新しい検知なし）",
+            "done": "完了を確認しました",
+        }
         timeline.add(conn, row["incident"], kind="verified", actor="system", now=now, text=words.get(seen.state, seen.state),
                      data={"step": step["name"], "flow": step["flow"], "observed_at": seen.observed_at, "state": seen.state})  # fmt: skip
         detail = {"state": seen.state, "observed_at": seen.observed_at, "action": step["action"]}
-        audit.record(conn, now, actor="system", act="host.verified", object=f"host:{step['target']['device']}", tenant=row["tenant"], detail=detail)
+        audit.record(
+            conn,
+            now,
+            actor="system",
+            act="host.verified",
+            object=f"host:{step['target']['device']}",
+            tenant=row["tenant"],
+            detail=detail,
+        )
         runs.advance(self.engine, conn, row["run"], now)
 
     def _late(self, conn: Connection, row: Row, step: Row, seen: Observation, now: datetime) -> None:
         """Not so in time: the step has failed and people know; go on looking, for the device may come back."""
-        steps.fail(self.engine, conn, step["id"], "not_verified", f"期限までに確認できません（{seen.state}: {seen.detail}）", now)
+        steps.fail(
+            self.engine,
+            conn,
+            step["id"],
+            "not_verified",
+            f"期限までに確認できません（{seen.state}: {seen.detail}）",
+            now,
+        )
         if parse_iso(step["verify_until"]) + WATCH < now:
             self._done(conn, row, now, "given up")
         else:
@@ -285,7 +366,9 @@ class Executor:
         facts = {"incident": incident["number"], "device": (device.asset_no or device.id) if device else incident["host"],
                  "school": directory.tenant_name(incident["tenant"]), "severity": incident["severity"], "matter": incident["title_ja"],
                  "opened": incident["opened_at"], "role": body["role"], **body["facts"]}  # fmt: skip
-        isolation = [s for s in rows.find(conn, t.step, run=row["run"], action="endpoint.isolate")] if row["run"] else []
+        isolation = (
+            rows.find(conn, t.step, run=row["run"], action="endpoint.isolate") if row["run"] else []
+        )
         if "state" not in body["facts"] and isolation:
             words = {"verified": "confirmed", "failed": "failed", "manual": "manual"}
             facts["state"] = words.get(isolation[-1]["state"], "asked")
@@ -302,9 +385,27 @@ class Executor:
         self._done(conn, row, now)
         body = row["body"]
         if body["receipt"]:
-            conn.execute(update(t.receipt).where((t.receipt.c.id == body["receipt"]) & t.receipt.c.sent_at.is_(None)).values(sent_at=iso(now)))
-        detail = {"template": body["template"], "person": body["person"], "role": body["role"], "message_id": message.id, "answer": answer[:200]}
-        audit.record(conn, now, actor="system", act="message.sent", object=f"incident:{row['incident']}", tenant=row["tenant"], detail=detail)
+            conn.execute(
+                update(t.receipt)
+                .where((t.receipt.c.id == body["receipt"]) & t.receipt.c.sent_at.is_(None))
+                .values(sent_at=iso(now))
+            )
+        detail = {
+            "template": body["template"],
+            "person": body["person"],
+            "role": body["role"],
+            "message_id": message.id,
+            "answer": answer[:200],
+        }
+        audit.record(
+            conn,
+            now,
+            actor="system",
+            act="message.sent",
+            object=f"incident:{row['incident']}",
+            tenant=row["tenant"],
+            detail=detail,
+        )
         timeline.add(conn, row["incident"], kind="message", actor="system", now=now, text=f"連絡を送りました: {message.subject}",
                      data={"template": body["template"], "role": body["role"], "person": body["person"]})  # fmt: skip
         if row["step"] and body["template"] not in ("report_form", "report_reminder", "receipt_reminder"):
@@ -315,11 +416,18 @@ class Executor:
     def _unsent(self, conn: Connection, row: Row, error: ChannelError, now: datetime) -> None:
         log.get().error("message.not_sent", tries=row["tries"], error=str(error))
         if not error.permanent:
-            self._again(conn, row, now, min(2.0**row["tries"], 300.0), str(error))
+            self._again(conn, row, now, min(2.0 ** row["tries"], 300.0), str(error))
             return
         self._done(conn, row, now, str(error))
         incident = rows.get(conn, t.incident, row["incident"])
-        timeline.add(conn, incident["id"], kind="overdue", actor="system", now=now, text=f"届きませんでした: {row['body']['template']}（{row['body']['role']}）")
+        timeline.add(
+            conn,
+            incident["id"],
+            kind="overdue",
+            actor="system",
+            now=now,
+            text=f"届きませんでした: {row['body']['template']}（{row['body']['role']}）",
+        )
         receipt = rows.find(conn, t.receipt, id=row["body"]["receipt"] or "")
         waiting = rows.find(conn, t.wait, id=receipt[0]["wait"], state="open") if receipt else []
         for wait in waiting:
@@ -340,7 +448,7 @@ class Executor:
         except (HinomiError, OSError) as error:
             problem = str(error)
             log.get().error("report.not_built", error=problem)
-            await self._write(lambda conn, now: self._again(conn, row, now, min(2.0**row["tries"], 300.0), problem))
+            await self._write(lambda conn, now: self._again(conn, row, now, min(2.0 ** row["tries"], 300.0), problem))
             return
 
         def keep(conn: Connection, now: datetime) -> None:
@@ -348,8 +456,24 @@ class Executor:
             rows.change(conn, t.report, report_id, state="sent", sent_at=iso(now), path=built.path, sha256=built.sha256)
             report = rows.get(conn, t.report, report_id)
             detail = {"number": report["number"], "kind": report["kind"], "sha256": built.sha256}
-            audit.record(conn, now, actor="system", act="report.sent", object=f"report:{report_id}", tenant=row["tenant"], detail=detail)
-            timeline.add(conn, row["incident"], kind="report", actor="system", now=now, text=f"報告書を作成しました: {report['number']}", data=detail)
+            audit.record(
+                conn,
+                now,
+                actor="system",
+                act="report.sent",
+                object=f"report:{report_id}",
+                tenant=row["tenant"],
+                detail=detail,
+            )
+            timeline.add(
+                conn,
+                row["incident"],
+                kind="report",
+                actor="system",
+                now=now,
+                text=f"報告書を作成しました: {report['number']}",
+                data=detail,
+            )
             steps.report_built(self.engine, conn, report, now)
 
         await self._write(keep)

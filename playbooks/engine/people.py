@@ -19,7 +19,9 @@ def device_of(directory: Directory, incident: Mapping[str, Any]) -> Any:
     return directory.device(incident["host"], incident["tenant"]) if incident["host"] else None
 
 
-def recipients(directory: Directory, incident: Mapping[str, Any], role: str, *, off_device: bool = False) -> list[Recipient]:
+def recipients(
+    directory: Directory, incident: Mapping[str, Any], role: str, *, off_device: bool = False
+) -> list[Recipient]:
     """Return all holders of a role who have an address; ``teacher`` is the owner of the incident's device.
 
     ``off_device``: the address must be off the isolated PC (phone mail, a colleague).
@@ -33,7 +35,11 @@ def recipients(directory: Directory, incident: Mapping[str, Any], role: str, *, 
         people = directory.holders(role, incident["tenant"])
     found = []
     for person in people:
-        address = (person.mail_off or ("" if off_device else person.mail)) if role == "teacher" else person.mail or person.mail_off
+        address = (
+            (person.mail_off or ("" if off_device else person.mail))
+            if role == "teacher"
+            else person.mail or person.mail_off
+        )
         if address:
             found.append(Recipient(person, role, address))
     return found

@@ -17,7 +17,16 @@ class ReportBuilder(Protocol):
     """Opens report rows and makes their files."""
 
     def open(
-        self, conn: Connection, *, incident: str, run: str, step: str, kind: str, author_role: str, due_at: str | None, now: datetime
+        self,
+        conn: Connection,
+        *,
+        incident: str,
+        run: str,
+        step: str,
+        kind: str,
+        author_role: str,
+        due_at: str | None,
+        now: datetime,
     ) -> str:
         """Make a draft in the caller's transaction; return its id."""
         ...

@@ -23,7 +23,13 @@ def find(conn: Connection, table: Table, **values: Any) -> list[Row]:
     asked = select(table)
     for name, value in values.items():
         column = table.c[name]
-        asked = asked.where(column.in_(value) if isinstance(value, list | tuple) else column.is_(None) if value is None else column == value)
+        asked = asked.where(
+            column.in_(value)
+            if isinstance(value, list | tuple)
+            else column.is_(None)
+            if value is None
+            else column == value
+        )
     return [dict(row._mapping) for row in conn.execute(asked)]
 
 

@@ -52,7 +52,15 @@ def on_incident(engine: "Engine", conn: Connection, incident_id: str, now: datet
         timeline.add(conn, incident_id, kind="run", actor="system", now=now, text=f"対応手順を開始しました: {entry.playbook.title.get('ja', name)}（{mode}）",
                      data={"run": run["id"], "playbook": name, "mode": mode})  # fmt: skip
         detail = {"playbook": name, "mode": mode, "sha256": entry.sha256}
-        audit.record(conn, now, actor="system", act="run.start", object=f"run:{run['id']}", tenant=incident["tenant"], detail=detail)
+        audit.record(
+            conn,
+            now,
+            actor="system",
+            act="run.start",
+            object=f"run:{run['id']}",
+            tenant=incident["tenant"],
+            detail=detail,
+        )
         advance(engine, conn, run["id"], now)
 
 
@@ -82,7 +90,14 @@ def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> N
 
 
 def _start(
-    engine: "Engine", conn: Connection, run: Row, incident: Row, playbook: Playbook, step: Step, visited: Mapping[str, Row], now: datetime
+    engine: "Engine",
+    conn: Connection,
+    run: Row,
+    incident: Row,
+    playbook: Playbook,
+    step: Step,
+    visited: Mapping[str, Row],
+    now: datetime,
 ) -> None:
     row = rows.add(
         conn, t.step, run=run["id"], name=step.id, kind=step.kind, visit=1, flow=step.flow, state="waiting", attempt=0, started_at=iso(now),
@@ -114,8 +129,24 @@ def _end_if_done(conn: Connection, run: Row, now: datetime, *, expected: int) ->
     if len(on_path) < expected or waiting or pending or not all(row["done_at"] for row in found):
         return
     rows.change(conn, t.run, run["id"], state="done", ended_at=iso(now), rev=run["rev"] + 1)
-    timeline.add(conn, run["incident"], kind="run", actor="system", now=now, text="対応手順が終わりました", data={"run": run["id"], "state": "done"})
-    audit.record(conn, now, actor="system", act="run.end", object=f"run:{run['id']}", tenant=run["tenant"], detail={"state": "done"})
+    timeline.add(
+        conn,
+        run["incident"],
+        kind="run",
+        actor="system",
+        now=now,
+        text="対応手順が終わりました",
+        data={"run": run["id"], "state": "done"},
+    )
+    audit.record(
+        conn,
+        now,
+        actor="system",
+        act="run.end",
+        object=f"run:{run['id']}",
+        tenant=run["tenant"],
+        detail={"state": "done"},
+    )
 
 
 def visible(conn: Connection, grant: Grant, run_id: str) -> Row:
@@ -130,7 +161,16 @@ def visible(conn: Connection, grant: Grant, run_id: str) -> Row:
     return found[0]
 
 
-def steer(engine: "Engine", conn: Connection, run_id: str, verb: str, grant: Grant, reason: str, now: datetime, step: str | None = None) -> None:
+def steer(
+    engine: "Engine",
+    conn: Connection,
+    run_id: str,
+    verb: str,
+    grant: Grant,
+    reason: str,
+    now: datetime,
+    step: str | None = None,
+) -> None:
     """Pause, resume, retry a failed step, or skip (write off) one; audited, on the timeline."""
     run = visible(conn, grant, run_id)
     grant.demand("act", run["tenant"])
@@ -144,7 +184,11 @@ def steer(engine: "Engine", conn: Connection, run_id: str, verb: str, grant: Gra
         if run["state"] != wanted:
             raise ConflictError(f"the run is {run['state']}, not {wanted}")
         rows.change(conn, t.run, run_id, state=becomes, rev=run["rev"] + 1)
-    timeline.add(conn, run["incident"], kind="run", actor=grant.actor, now=now, text=f"対応手順: {verb} {step or ''} — {reason}")
+    timeline.add(
+        conn, run["incident"], kind="run", actor=grant.actor, now=now, text=f"対応手順: {verb} {step or ''} — {reason}"
+    )
     detail = {"reason": reason, **({"step": step} if step else {})}
-    audit.record(conn, now, actor=grant.actor, act=f"run.{verb}", object=f"run:{run_id}", tenant=run["tenant"], detail=detail)
+    audit.record(
+        conn, now, actor=grant.actor, act=f"run.{verb}", object=f"run:{run_id}", tenant=run["tenant"], detail=detail
+    )
     advance(engine, conn, run_id, now)

@@ -28,7 +28,9 @@ def start(
     engine: "Engine", conn: Connection, run: Row, incident: Row, playbook: Playbook, step: Step, row: Row, now: datetime
 ) -> None:
     """Start one step."""
-    {"do": _do, "notify": _notify, "report": _report, "decide": _decide}[step.kind](engine, conn, run, incident, step, row, now)
+    {"do": _do, "notify": _notify, "report": _report, "decide": _decide}[step.kind](
+        engine, conn, run, incident, step, row, now
+    )
 
 
 # --- do ---------------------------------------------------------------------------------------------
@@ -54,12 +56,31 @@ def _do(engine: "Engine", conn: Connection, run: Row, incident: Row, step: Step,
         manual(engine, conn, incident, row, f"製品に機能がありません: {step.do}", now)
     elif run["mode"] in PLANNED:
         plan = engine.adapters[found["vendor"]].plan(action().intent(found["target"], values["tag"]))
-        finish(conn, row["id"], "simulated", "simulated", now, detail={**values["detail"], "plan": {"method": plan.method, "url": plan.url, "body": plan.body}})
+        finish(
+            conn,
+            row["id"],
+            "simulated",
+            "simulated",
+            now,
+            detail={**values["detail"], "plan": {"method": plan.method, "url": plan.url, "body": plan.body}},
+        )
     elif step.approve is not None:
         _ask(engine, conn, incident, row, step.approve.role, now, due=step.approve.due, quorum=step.approve.quorum, escalate=step.approve.escalate,
              on_timeout=step.approve.on_timeout, why="")  # fmt: skip
     elif action.guarded and (reason := _guard(engine, conn, incident, found, now)):
-        _ask(engine, conn, incident, row, "operator", now, due=timedelta(minutes=15), quorum=1, escalate="operator_lead", on_timeout="escalate", why=reason)
+        _ask(
+            engine,
+            conn,
+            incident,
+            row,
+            "operator",
+            now,
+            due=timedelta(minutes=15),
+            quorum=1,
+            escalate="operator_lead",
+            on_timeout="escalate",
+            why=reason,
+        )
         if reason == "protected":
             messaging.page(engine, conn, incident, "protected", now, step=row)
     else:
@@ -97,10 +118,22 @@ def _ask(
     text = what + (f"（{guards.REASONS.get(why, why)}）" if why else "")
     wait = waits.open_wait(conn, incident, "approval", role, now, step=row, due=now + due, escalate=escalate, on_timeout=on_timeout,
                            options=CHOICES, quorum=quorum, flow=row["flow"], text=text)  # fmt: skip
-    rows.change(conn, t.step, row["id"], outcome=None, error=guards.REASONS.get(why, why) or None, due_at=wait["due_at"])
-    timeline.add(conn, incident["id"], kind="approval", actor="system", now=now, text=f"承認待ち: {text}", data={"wait": wait["id"], "why": why})
+    rows.change(
+        conn, t.step, row["id"], outcome=None, error=guards.REASONS.get(why, why) or None, due_at=wait["due_at"]
+    )
+    timeline.add(
+        conn,
+        incident["id"],
+        kind="approval",
+        actor="system",
+        now=now,
+        text=f"承認待ち: {text}",
+        data={"wait": wait["id"], "why": why},
+    )
     facts = {"due": waits.due_text(wait), "step": text, "wait": wait["id"]}
-    sent = messaging.send_role(engine, conn, role, "approval_request", incident, now, key=f"ask:{wait['id']}", step=row, facts=facts)
+    sent = messaging.send_role(
+        engine, conn, role, "approval_request", incident, now, key=f"ask:{wait['id']}", step=row, facts=facts
+    )
     if not sent:
         waits.escalate(engine, conn, incident, wait, now)
 
@@ -117,8 +150,17 @@ def intend(engine: "Engine", conn: Connection, incident: Row, row: Row, now: dat
         others = [hold for hold in holding if hold["incident"] != incident["id"]]
         holds.take(conn, device, incident, "system", now, adopted=False)
         if others and state and state["state"] == "isolated":
-            rows.change(conn, t.step, row["id"], state="verified", outcome="adopted", done_at=iso(now), observation=state)
-            timeline.add(conn, incident["id"], kind="action", actor="system", now=now, text="すでに別の事案で隔離されています（引き継ぎ）")
+            rows.change(
+                conn, t.step, row["id"], state="verified", outcome="adopted", done_at=iso(now), observation=state
+            )
+            timeline.add(
+                conn,
+                incident["id"],
+                kind="action",
+                actor="system",
+                now=now,
+                text="すでに別の事案で隔離されています（引き継ぎ）",
+            )
             return
     if action.verifies == "released":
         holds.let_go(conn, device, incident["id"], now)
@@ -126,8 +168,20 @@ def intend(engine: "Engine", conn: Connection, incident: Row, row: Row, now: dat
         if left or not holding:
             outcome = "held_by_others" if left else "not_held"
             rows.change(conn, t.step, row["id"], state="verified", outcome=outcome, done_at=iso(now))
-            text = "他の事案が隔離を必要としているため、隔離は続きます" if left else "隔離を保持していないため、解除は不要でした"
-            timeline.add(conn, incident["id"], kind="action", actor="system", now=now, text=text, data={"flow": row["flow"], "outcome": outcome})
+            text = (
+                "他の事案が隔離を必要としているため、隔離は続きます"
+                if left
+                else "隔離を保持していないため、解除は不要でした"
+            )
+            timeline.add(
+                conn,
+                incident["id"],
+                kind="action",
+                actor="system",
+                now=now,
+                text=text,
+                data={"flow": row["flow"], "outcome": outcome},
+            )
             return
     rows.change(conn, t.step, row["id"], state="intent", error=None)
     rows.enqueue(conn, "action", f"action:{row['id']}:{row['visit']}:{row['attempt']}", {}, now, run=row["run"], step=row["id"],
@@ -139,9 +193,19 @@ def manual(engine: "Engine", conn: Connection, incident: Row, row: Row, text: st
     wait = waits.open_wait(conn, incident, "task", "operator", now, step=row, due=now + timedelta(minutes=30), escalate="operator_lead",
                            options=("done", "not_possible"), flow=row["flow"], text=text)  # fmt: skip
     rows.change(conn, t.step, row["id"], state="manual", outcome="manual", done_at=iso(now), error=text)
-    timeline.add(conn, incident["id"], kind="task", actor="system", now=now, text=f"手作業が必要です: {text}", data={"wait": wait["id"]})
+    timeline.add(
+        conn,
+        incident["id"],
+        kind="task",
+        actor="system",
+        now=now,
+        text=f"手作業が必要です: {text}",
+        data={"wait": wait["id"]},
+    )
     facts = {"step": text, "due": waits.due_text(wait), "wait": wait["id"]}
-    messaging.send_role(engine, conn, "operator", "manual_task", incident, now, key=f"task:{wait['id']}", step=row, facts=facts)
+    messaging.send_role(
+        engine, conn, "operator", "manual_task", incident, now, key=f"task:{wait['id']}", step=row, facts=facts
+    )
 
 
 def finish(conn: Connection, step_id: str, state: str, outcome: str, now: datetime, **more: Any) -> None:
@@ -183,7 +247,9 @@ def retry(engine: "Engine", conn: Connection, run: Row, row: Row, grant: Grant, 
 def write_off(engine: "Engine", conn: Connection, run: Row, row: Row, grant: Grant, reason: str, now: datetime) -> None:
     """Write a step off, with everything that waits for it; a named person answers for it."""
     for wait in rows.find(conn, t.wait, step=row["id"], state="open"):
-        rows.change(conn, t.wait, wait["id"], state="written_off", outcome=reason[:200], done_at=iso(now), by=grant.actor)
+        rows.change(
+            conn, t.wait, wait["id"], state="written_off", outcome=reason[:200], done_at=iso(now), by=grant.actor
+        )
     for effect in rows.find(conn, t.outbox, step=row["id"], state="waiting"):
         rows.change(conn, t.outbox, effect["id"], state="dead", error="written off", done_at=iso(now))
     if not row["done_at"]:
@@ -208,8 +274,18 @@ def _notify(engine: "Engine", conn: Connection, run: Row, incident: Row, step: S
             conn, incident, "receipt", role, now, step=row, due=now + step.receipt.due, remind=step.receipt.remind,
             escalate=step.receipt.escalate, flow=step.receipt.flow, text=f"{titles.get(step.template or '', '連絡')}の受領", on_timeout=step.on_timeout,
         )  # fmt: skip
-        rows.change(conn, t.step, row["id"], due_at=wait["due_at"], detail={**(row.get("detail") or {}), "wait_receipt": step.wait == "receipt"})
-    facts = {"due": waits.due_text(wait) if wait else "", "step": row["name"], **({"state": row["detail"]["why"]} if (row.get("detail") or {}).get("why") else {})}
+        rows.change(
+            conn,
+            t.step,
+            row["id"],
+            due_at=wait["due_at"],
+            detail={**(row.get("detail") or {}), "wait_receipt": step.wait == "receipt"},
+        )
+    facts = {
+        "due": waits.due_text(wait) if wait else "",
+        "step": row["name"],
+        **({"state": row["detail"]["why"]} if (row.get("detail") or {}).get("why") else {}),
+    }
     for recipient in found:
         messaging.send(conn, recipient, step.template or "", incident, now, key=f"notify:{row['id']}", step=row, wait=wait["id"] if wait else None,
                        facts=facts, cc=copies)  # fmt: skip
@@ -237,13 +313,31 @@ def _report(engine: "Engine", conn: Connection, run: Row, incident: Row, step: S
     }  # fmt: skip
     rows.change(conn, t.step, row["id"], due_at=iso(due), detail=detail)
     report = engine.reports.open(
-        conn, incident=incident["id"], run=run["id"], step=row["id"], kind=step.report or "", author_role=step.by or "", due_at=iso(due), now=now
+        conn,
+        incident=incident["id"],
+        run=run["id"],
+        step=row["id"],
+        kind=step.report or "",
+        author_role=step.by or "",
+        due_at=iso(due),
+        now=now,
     )
     title = engine.reports.title(step.report or "")
     wait = waits.open_wait(conn, incident, "report", step.by or "", now, step=row, due=due, remind=step.remind, escalate=step.escalate,
                            flow=step.flow, text=f"{title}の作成", on_timeout="escalate")  # fmt: skip
     facts = {"report": title, "due": waits.due_text(wait), "step": row["name"]}
-    sent = messaging.send_role(engine, conn, step.by or "", "report_form", incident, now, key=f"form:{row['id']}", step=row, report=report, facts=facts)
+    sent = messaging.send_role(
+        engine,
+        conn,
+        step.by or "",
+        "report_form",
+        incident,
+        now,
+        key=f"form:{row['id']}",
+        step=row,
+        report=report,
+        facts=facts,
+    )
     if not sent:
         waits.escalate(engine, conn, incident, wait, now)
 
@@ -254,7 +348,15 @@ def report_submitted(engine: "Engine", conn: Connection, report: Row, actor: str
         return
     for wait in rows.find(conn, t.wait, step=report["step"], kind="report", state="open"):
         rows.change(conn, t.wait, wait["id"], state="done", outcome="submitted", done_at=iso(now), by=actor)
-        timeline.add(conn, report["incident"], kind="report", actor=actor, now=now, text=f"{wait['text']}: 提出", data={"flow": wait["flow"], "report": report["number"]})
+        timeline.add(
+            conn,
+            report["incident"],
+            kind="report",
+            actor=actor,
+            now=now,
+            text=f"{wait['text']}: 提出",
+            data={"flow": wait["flow"], "report": report["number"]},
+        )
     rows.enqueue(conn, "report", f"report:{report['id']}:{report['rev']}", {"report": report["id"]}, now, run=report["run"], step=report["step"],
                  incident=report["incident"], tenant=report["tenant"])  # fmt: skip
 
@@ -301,7 +403,17 @@ def _decide(engine: "Engine", conn: Connection, run: Row, incident: Row, step: S
                            on_timeout=step.on_timeout)  # fmt: skip
     rows.change(conn, t.step, row["id"], due_at=wait["due_at"])
     facts = {"due": waits.due_text(wait), "step": wait["text"], "wait": wait["id"], "options": step.decide}
-    sent = messaging.send_role(engine, conn, step.by or "", "decision_request", incident, now, key=f"decide:{wait['id']}", step=row, facts=facts)
+    sent = messaging.send_role(
+        engine,
+        conn,
+        step.by or "",
+        "decision_request",
+        incident,
+        now,
+        key=f"decide:{wait['id']}",
+        step=row,
+        facts=facts,
+    )
     if not sent:
         waits.escalate(engine, conn, incident, wait, now)
 

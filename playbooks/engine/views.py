@@ -14,7 +14,9 @@ from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
 
-def list_runs(conn: Connection, grant: Grant, *, state: str | None = None, incident: str | None = None, limit: int = 50) -> list[dict[str, Any]]:
+def list_runs(
+    conn: Connection, grant: Grant, *, state: str | None = None, incident: str | None = None, limit: int = 50
+) -> list[dict[str, Any]]:
     """Return runs, newest first."""
     grant.demand("read")
     asked = queries.in_subtree(select(t.run), t.run, grant.tenant).order_by(desc(t.run.c.started_at)).limit(limit)
@@ -45,7 +47,11 @@ def list_waits(
 ) -> list[dict[str, Any]]:
     """Return waits of a kind, oldest first, with the people a receipt was sent to."""
     grant.demand("read")
-    asked = queries.in_subtree(select(t.wait), t.wait, grant.tenant).where(t.wait.c.kind == kind).order_by(t.wait.c.opened_at)
+    asked = (
+        queries.in_subtree(select(t.wait), t.wait, grant.tenant)
+        .where(t.wait.c.kind == kind)
+        .order_by(t.wait.c.opened_at)
+    )
     if state:
         asked = asked.where(t.wait.c.state == state)
     if incident:
@@ -89,7 +95,13 @@ def age(observed_at: str, now: datetime) -> str:
 
 
 def list_hosts(
-    conn: Connection, grant: Grant, directory: Directory, now: datetime, *, state: str | None = None, tenant: str | None = None
+    conn: Connection,
+    grant: Grant,
+    directory: Directory,
+    now: datetime,
+    *,
+    state: str | None = None,
+    tenant: str | None = None,
 ) -> list[dict[str, Any]]:
     """Return the devices of the subtree with what was last observed of them."""
     grant.demand("read")

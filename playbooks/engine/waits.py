@@ -19,7 +19,13 @@ if TYPE_CHECKING:
     from hinomi.playbooks.engine import Engine
 
 #: What a reminder of each kind says.
-REMINDERS = {"receipt": "receipt_reminder", "report": "report_reminder", "approval": "approval_request", "decision": "decision_request", "task": "manual_task"}
+REMINDERS = {
+    "receipt": "receipt_reminder",
+    "report": "report_reminder",
+    "approval": "approval_request",
+    "decision": "decision_request",
+    "task": "manual_task",
+}
 
 
 def open_wait(
@@ -61,7 +67,16 @@ def _open(conn: Connection, wait_id: str, kinds: tuple[str, ...]) -> Row:
 
 
 def decide(
-    engine: "Engine", conn: Connection, wait_id: str, grant: Grant, choice: str, reason: str, *, via: str, now: datetime, role: str | None = None
+    engine: "Engine",
+    conn: Connection,
+    wait_id: str,
+    grant: Grant,
+    choice: str,
+    reason: str,
+    *,
+    via: str,
+    now: datetime,
+    role: str | None = None,
 ) -> None:
     """Record a decision, approval or finished task; the step it decides goes on."""
     wait = _open(conn, wait_id, ("decision", "approval", "task"))
@@ -70,20 +85,38 @@ def decide(
     grant.demand("act", wait["tenant"])
     acting = role or ("admin" if "admin" in grant.scopes else "")
     if not people.holds_role(acting, wait["role"]) and acting != wait["escalate"]:
-        raise RefusedError(f"this is for the role {wait['role']}, not {acting or 'none'}", hint="use a key of that role")
+        raise RefusedError(
+            f"this is for the role {wait['role']}, not {acting or 'none'}", hint="use a key of that role"
+        )
     if wait["state"] != "open":
         raise ConflictError(f"it was decided already: {wait['outcome']} by {wait['by']}")
     if choice not in (wait["options"] or []):
         raise ConfigError(f"{choice!r} is no choice", hint=f"one of {', '.join(wait['options'] or [])}")
     if wait["kind"] == "approval" and choice == "approve" and guards.killswitch(conn):
         raise RefusedError("the kill switch is on", hint="hinomi killswitch off --reason …")
-    row = {"wait": wait_id, "at": iso(now), "actor": grant.actor, "role": acting, "choice": choice, "reason": reason, "via": via}
+    row = {
+        "wait": wait_id,
+        "at": iso(now),
+        "actor": grant.actor,
+        "role": acting,
+        "choice": choice,
+        "reason": reason,
+        "via": via,
+    }
     conn.execute(t.decision.insert().values(**row))
     incident = rows.get(conn, t.incident, wait["incident"])
     timeline.add(conn, incident["id"], kind=wait["kind"], actor=grant.actor, now=now, text=f"{wait['text']}: {choice}",
                  data={"choice": choice, "reason": reason, "wait": wait_id})  # fmt: skip
     detail = {"choice": choice, "reason": reason, "role": acting, "via": via, "what": wait["text"]}
-    audit.record(conn, now, actor=grant.actor, act=f"{wait['kind']}.decide", object=f"wait:{wait_id}", tenant=wait["tenant"], detail=detail)
+    audit.record(
+        conn,
+        now,
+        actor=grant.actor,
+        act=f"{wait['kind']}.decide",
+        object=f"wait:{wait_id}",
+        tenant=wait["tenant"],
+        detail=detail,
+    )
     if choice == "approve" and _approvals(conn, wait_id) < wait["quorum"]:
         return
     rows.change(conn, t.wait, wait_id, state="done", outcome=choice, done_at=iso(now), by=grant.actor)
@@ -101,10 +134,16 @@ def _approvals(conn: Connection, wait_id: str) -> int:
 
 def opened(conn: Connection, receipt_id: str, now: datetime) -> None:
     """Note that a link was opened: it says nothing about who read it, and counts for nothing."""
-    conn.execute(update(t.receipt).where((t.receipt.c.id == receipt_id) & t.receipt.c.opened_at.is_(None)).values(opened_at=iso(now)))
+    conn.execute(
+        update(t.receipt)
+        .where((t.receipt.c.id == receipt_id) & t.receipt.c.opened_at.is_(None))
+        .values(opened_at=iso(now))
+    )
 
 
-def receive(engine: "Engine", conn: Connection, receipt_id: str, via: str, now: datetime, noted_by: str | None = None) -> bool:
+def receive(
+    engine: "Engine", conn: Connection, receipt_id: str, via: str, now: datetime, noted_by: str | None = None
+) -> bool:
     """Count a receipt, once; the first of a role completes the wait. Return whether it counted now."""
     receipt = rows.get(conn, t.receipt, receipt_id)
     if receipt["received_at"]:
@@ -113,7 +152,15 @@ def receive(engine: "Engine", conn: Connection, receipt_id: str, via: str, now: 
     wait = rows.get(conn, t.wait, receipt["wait"])
     actor = f"person:{receipt['person']}"
     detail = {"via": via, "role": receipt["role"], **({"noted_by": noted_by} if noted_by else {})}
-    audit.record(conn, now, actor=noted_by or actor, act="receipt.receive", object=f"receipt:{receipt_id}", tenant=wait["tenant"], detail=detail)
+    audit.record(
+        conn,
+        now,
+        actor=noted_by or actor,
+        act="receipt.receive",
+        object=f"receipt:{receipt_id}",
+        tenant=wait["tenant"],
+        detail=detail,
+    )
     if wait["state"] != "open":
         return True
     rows.change(conn, t.wait, wait["id"], state="done", outcome="received", done_at=iso(now), by=actor)
@@ -125,7 +172,9 @@ def receive(engine: "Engine", conn: Connection, receipt_id: str, via: str, now: 
     return True
 
 
-def note_receipt(engine: "Engine", conn: Connection, wait_id: str, person: str, how: str, reason: str, grant: Grant, now: datetime) -> None:
+def note_receipt(
+    engine: "Engine", conn: Connection, wait_id: str, person: str, how: str, reason: str, grant: Grant, now: datetime
+) -> None:
     """Note a receipt that came by phone or in person, with the name of who notes it."""
     wait = _open(conn, wait_id, ("receipt",))
     grant.demand("act", wait["tenant"])
@@ -151,7 +200,9 @@ def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
         if hold["review_at"] <= stamp:
             incident = rows.get(conn, t.incident, hold["incident"])
             rows.change(conn, t.hold, hold["id"], review_at=iso(now + timedelta(hours=24)))
-            messaging.send_role(engine, conn, "operator", "hold_review", incident, now, key=f"review:{hold['id']}:{hold['review_at']}")
+            messaging.send_role(
+                engine, conn, "operator", "hold_review", incident, now, key=f"review:{hold['id']}:{hold['review_at']}"
+            )
 
 
 def _remind(engine: "Engine", conn: Connection, wait: Row, now: datetime, *, key: str) -> None:
@@ -167,19 +218,42 @@ def _remind(engine: "Engine", conn: Connection, wait: Row, now: datetime, *, key
             conn, recipient, REMINDERS[wait["kind"]], incident, now, key=key, step=step, wait=wait["id"] if wait["kind"] == "receipt" else None,
             report=report[0]["id"] if report else None, facts=facts,
         )  # fmt: skip
-    timeline.add(conn, incident["id"], kind="reminder", actor="system", now=now, text=f"催促を送りました: {wait['text']}", data={"flow": wait["flow"]})
+    timeline.add(
+        conn,
+        incident["id"],
+        kind="reminder",
+        actor="system",
+        now=now,
+        text=f"催促を送りました: {wait['text']}",
+        data={"flow": wait["flow"]},
+    )
 
 
 def _overdue(engine: "Engine", conn: Connection, wait: Row, now: datetime) -> None:
     rows.change(conn, t.wait, wait["id"], escalated_at=iso(now))
     incident = rows.get(conn, t.incident, wait["incident"])
-    timeline.add(conn, incident["id"], kind="overdue", actor="system", now=now, text=f"期限を過ぎました: {wait['text']}", data={"flow": wait["flow"]})
+    timeline.add(
+        conn,
+        incident["id"],
+        kind="overdue",
+        actor="system",
+        now=now,
+        text=f"期限を過ぎました: {wait['text']}",
+        data={"flow": wait["flow"]},
+    )
     escalate(engine, conn, incident, wait, now)
     if wait["kind"] == "report":
         steps.report_overdue(engine, conn, wait, now)
     elif wait["on_timeout"] in ("continue", "fail"):
         outcome = "timeout"
-        rows.change(conn, t.wait, wait["id"], state="failed" if wait["on_timeout"] == "fail" else "done", outcome=outcome, done_at=iso(now))
+        rows.change(
+            conn,
+            t.wait,
+            wait["id"],
+            state="failed" if wait["on_timeout"] == "fail" else "done",
+            outcome=outcome,
+            done_at=iso(now),
+        )
         if wait["step"]:
             steps.timed_out(engine, conn, wait, now)
     if wait["run"]:
@@ -191,6 +265,16 @@ def escalate(engine: "Engine", conn: Connection, incident: Row, wait: Row, now: 
     role = wait["escalate"] or "operator_lead"
     facts = {"due": due_text(wait), "step": wait["text"], "role": wait["role"]}
     step = rows.get(conn, t.step, wait["step"]) if wait["step"] else None
-    messaging.send_role(engine, conn, role, "escalation", incident, now, key=f"escalate:{wait['id']}", step=step, facts=facts)
+    messaging.send_role(
+        engine, conn, role, "escalation", incident, now, key=f"escalate:{wait['id']}", step=step, facts=facts
+    )
     detail = {"role": role, "what": wait["text"]}
-    audit.record(conn, now, actor="system", act="wait.escalate", object=f"wait:{wait['id']}", tenant=wait["tenant"], detail=detail)
+    audit.record(
+        conn,
+        now,
+        actor="system",
+        act="wait.escalate",
+        object=f"wait:{wait['id']}",
+        tenant=wait["tenant"],
+        detail=detail,
+    )

@@ -42,7 +42,9 @@ class _Group(NamedTuple):
     hour: str
 
 
-def record_hits(conn: Connection, hits: Sequence[Hit], *, now: datetime, directory: Directory, on_change: OnChange) -> Recorded:
+def record_hits(
+    conn: Connection, hits: Sequence[Hit], *, now: datetime, directory: Directory, on_change: OnChange
+) -> Recorded:
     """Turn hits into alerts and incidents, in the caller's transaction."""
     groups: dict[_Group, list[Hit]] = {}
     for hit in hits:
@@ -79,7 +81,9 @@ def _count(conn: Connection, groups: Mapping[_Group, list[Hit]]) -> set[tuple[st
     for (tenant, rule, hour), (count, entities, last) in totals.items():
         key = (table.c.rule_id == rule) & (table.c.tenant == tenant) & (table.c.hour == hour)
         row = conn.execute(select(table).where(key)).first()
-        known = _open_entities(conn, tenant, rule, hour) if len(entities) > 20 or (row and row.entities > 150) else set()
+        known = (
+            _open_entities(conn, tenant, rule, hour) if len(entities) > 20 or (row and row.entities > 150) else set()
+        )
         total = (row.hits if row else 0) + count
         different = max(row.entities if row else 0, len(known | entities))
         loud = bool(row and row.noisy) or different > NOISY_ENTITIES or total > NOISY_HITS
@@ -106,7 +110,11 @@ def _record(conn: Connection, group: _Group, members: list[Hit], now: datetime) 
     row = conn.execute(select(table).where(key).order_by(desc(table.c.number)).limit(1)).first()
     if row is not None and row.status == "closed":
         if row.disposition in KEPT_CLOSED:
-            conn.execute(update(table).where(table.c.id == row.id).values(count=row.count + len(members), last_seen=members[-1].time))
+            conn.execute(
+                update(table)
+                .where(table.c.id == row.id)
+                .values(count=row._mapping["count"] + len(members), last_seen=members[-1].time)
+            )
             return None
         row = None
     if row is None:
@@ -116,7 +124,7 @@ def _record(conn: Connection, group: _Group, members: list[Hit], now: datetime) 
     if not fresh:
         return None
     values = {
-        "count": row.count + len(fresh),
+        "count": row._mapping["count"] + len(fresh),
         "first_seen": min(row.first_seen, *(hit.time for hit in fresh)),
         "last_seen": max(row.last_seen, *(hit.time for hit in fresh)),
         "evidence": _evidence(row.evidence, fresh),
@@ -166,17 +174,23 @@ def _evidence(kept: Sequence[dict[str, Any]], hits: Sequence[Hit]) -> list[dict[
     return found
 
 
-def _incident(conn: Connection, alert: dict[str, Any], members: list[Hit], now: datetime, on_change: OnChange) -> str | None:
+def _incident(
+    conn: Connection, alert: dict[str, Any], members: list[Hit], now: datetime, on_change: OnChange
+) -> str | None:
     """Attach an alert that calls for an incident: level high or above, or a rule that may contain."""
     if alert["entity"] == "noisy" or not any(hit.live for hit in members):
         return None
     if alert["level"] not in ("high", "critical") and alert["contain"] != "auto":
         return None
     if alert.get("incident"):
-        status = conn.execute(select(t.incident.c.status).where(t.incident.c.id == alert["incident"])).scalar_one_or_none()
+        status = conn.execute(
+            select(t.incident.c.status).where(t.incident.c.id == alert["incident"])
+        ).scalar_one_or_none()
         if status == "open":
             return None
-    incident = incidents.attach(conn, alert, now=now, on_change=lambda c, i, n: _linked(c, alert["id"], i, n, on_change))
+    incident = incidents.attach(
+        conn, alert, now=now, on_change=lambda c, i, n: _linked(c, alert["id"], i, n, on_change)
+    )
     conn.execute(update(t.alert).where(t.alert.c.id == alert["id"]).values(incident=incident))
     return incident
 
@@ -225,20 +239,31 @@ def act(
         chosen = {names.get(k, k): v for k, v in filter.items()}
         unknown = set(chosen) - {"rule_id", "level", "tenant", "host", "status", "category"}
         if unknown or not chosen:
-            raise ConfigError(f"cannot filter by {', '.join(sorted(unknown)) or 'nothing'}", hint="rule, level, tenant, host, status, category")
+            raise ConfigError(
+                f"cannot filter by {', '.join(sorted(unknown)) or 'nothing'}",
+                hint="rule, level, tenant, host, status, category",
+            )
         rows, _ = queries.page(conn, t.alert, grant, chosen, limit=10_000, cursor=None)
         ids = [str(row["number"]) for row in rows if row["status"] != "closed"]
     return [_one(conn, grant, verb, ref, now, reason, assignee, disposition) for ref in ids]
 
 
 def _one(
-    conn: Connection, grant: Grant, verb: str, ref: str, now: datetime, reason: str, assignee: str | None, disposition: str | None
+    conn: Connection,
+    grant: Grant,
+    verb: str,
+    ref: str,
+    now: datetime,
+    reason: str,
+    assignee: str | None,
+    disposition: str | None,
 ) -> dict[str, Any]:
-    values: dict[str, Any] = {
+    choices: dict[str, dict[str, Any]] = {
         "acknowledge": {"status": "acknowledged"},
         "assign": {"assignee": assignee},
         "close": {"status": "closed", "disposition": disposition, "closed_at": iso(now)},
-    }[verb]
+    }
+    values = choices[verb]
     try:
         row = queries.one(conn, t.alert, grant, ref, "alert")
         if row["status"] == "closed":
@@ -247,7 +272,13 @@ def _one(
         return {"id": ref, "ok": False, "error": str(error)}
     conn.execute(update(t.alert).where(t.alert.c.id == row["id"]).values(reason=reason, updated_at=iso(now), **values))
     detail = {"number": row["number"], "reason": reason, **{k: v for k, v in values.items() if k != "closed_at"}}
-    audit.record(conn, now, actor=grant.actor, act=f"alert.{verb}", object=f"alert:{row['id']}", tenant=row["tenant"], detail=detail)
+    audit.record(
+        conn,
+        now,
+        actor=grant.actor,
+        act=f"alert.{verb}",
+        object=f"alert:{row['id']}",
+        tenant=row["tenant"],
+        detail=detail,
+    )
     return {"id": ref, "ok": True, "error": None}
-
-

@@ -61,12 +61,20 @@ def attach(conn: Connection, alert: Mapping[str, Any], *, now: datetime, on_chan
     severity = worst(found["severity"], alert["level"], FLOOR.get(alert["file_class"] or ""))
     file_class = classes(found["file_class"], alert["file_class"])
     facts = _facts(found["facts"], alert)
-    values = {"facts": facts, "severity": severity, "file_class": file_class, "last_alert_at": iso(now), "updated_at": iso(now)}
+    values = {
+        "facts": facts,
+        "severity": severity,
+        "file_class": file_class,
+        "last_alert_at": iso(now),
+        "updated_at": iso(now),
+    }
     conn.execute(update(t.incident).where(t.incident.c.id == found["id"]).values(**values))
     timeline.add(conn, found["id"], kind="alert", actor="system", now=now, text=f"検知が加わりました: {alert['title_ja'] or alert['title']}",
                  data={"alert": alert["number"], "level": alert["level"]})  # fmt: skip
     if severity != found["severity"]:
-        timeline.add(conn, found["id"], kind="severity", actor="system", now=now, text=f"深刻度 {found['severity']} → {severity}")
+        timeline.add(
+            conn, found["id"], kind="severity", actor="system", now=now, text=f"深刻度 {found['severity']} → {severity}"
+        )
     on_change(conn, found["id"], now)
     return str(found["id"])
 
@@ -75,7 +83,14 @@ def _close_quietly(conn: Connection, found: Mapping[str, Any], now: datetime) ->
     """An open incident without alerts for a day no longer takes new ones: it keeps its runs, under its own key."""
     entity = f"{found['entity']}#{found['number']}"
     conn.execute(update(t.incident).where(t.incident.c.id == found["id"]).values(entity=entity))
-    timeline.add(conn, found["id"], kind="window", actor="system", now=now, text="24時間検知がないため、以後の検知は新しい事案になります")
+    timeline.add(
+        conn,
+        found["id"],
+        kind="window",
+        actor="system",
+        now=now,
+        text="24時間検知がないため、以後の検知は新しい事案になります",
+    )
 
 
 def _facts(before: Mapping[str, Any], alert: Mapping[str, Any]) -> dict[str, Any]:
@@ -141,7 +156,9 @@ def open_incident(
     timeline.add(conn, incident_id, kind="opened", actor=actor, now=now, text=f"事案を開始しました: {ja}",
                  data={"severity": severity, "detected_at": row["detected_at"], "flow": 1})  # fmt: skip
     detail = {"number": number, "category": category, "severity": severity, "cause": cause}
-    audit.record(conn, now, actor=actor, act="incident.open", object=f"incident:{incident_id}", tenant=tenant, detail=detail)
+    audit.record(
+        conn, now, actor=actor, act="incident.open", object=f"incident:{incident_id}", tenant=tenant, detail=detail
+    )
     on_change(conn, incident_id, now)
     return incident_id
 
@@ -159,26 +176,52 @@ def get_incident(conn: Connection, grant: Grant, ref: str) -> dict[str, Any]:
     grant.demand("read")
     row = queries.one(conn, t.incident, grant, ref, "incident")
     key = row["id"]
-    columns = [t.alert.c[name] for name in ("number", "level", "status", "title", "title_ja", "rule_id", "count", "first_seen", "last_seen")]
-    row["alerts"] = [dict(r._mapping) for r in conn.execute(select(*columns).where(t.alert.c.incident == key).order_by(t.alert.c.number))]
+    columns = [
+        t.alert.c[name]
+        for name in ("number", "level", "status", "title", "title_ja", "rule_id", "count", "first_seen", "last_seen")
+    ]
+    row["alerts"] = [
+        dict(r._mapping)
+        for r in conn.execute(select(*columns).where(t.alert.c.incident == key).order_by(t.alert.c.number))
+    ]
     runs = select(t.run.c.id, t.run.c.playbook, t.run.c.mode, t.run.c.state).where(t.run.c.incident == key)
     row["runs"] = [dict(r._mapping) for r in conn.execute(runs)]
-    reports = select(t.report.c.number, t.report.c.kind, t.report.c.state, t.report.c.path).where(t.report.c.incident == key)
+    reports = select(t.report.c.number, t.report.c.kind, t.report.c.state, t.report.c.path).where(
+        t.report.c.incident == key
+    )
     row["reports"] = [dict(r._mapping) for r in conn.execute(reports)]
     row["timeline"] = timeline.of(conn, key)
     return row
 
 
 def _act(
-    conn: Connection, grant: Grant, ref: str, now: datetime, *, act: str, text: str, values: Mapping[str, Any], reason: str = ""
+    conn: Connection,
+    grant: Grant,
+    ref: str,
+    now: datetime,
+    *,
+    act: str,
+    text: str,
+    values: Mapping[str, Any],
+    reason: str = "",
 ) -> dict[str, Any]:
     row = queries.one(conn, t.incident, grant, ref, "incident")
     grant.demand("act", row["tenant"])
     conn.execute(update(t.incident).where(t.incident.c.id == row["id"]).values(updated_at=iso(now), **values))
     kind = act.partition(".")[2]
-    timeline.add(conn, row["id"], kind=kind, actor=grant.actor, now=now, text=text, data={"reason": reason, **values} if reason else dict(values))
+    timeline.add(
+        conn,
+        row["id"],
+        kind=kind,
+        actor=grant.actor,
+        now=now,
+        text=text,
+        data={"reason": reason, **values} if reason else dict(values),
+    )
     detail = {**values, **({"reason": reason} if reason else {})}
-    audit.record(conn, now, actor=grant.actor, act=act, object=f"incident:{row['id']}", tenant=row["tenant"], detail=detail)
+    audit.record(
+        conn, now, actor=grant.actor, act=act, object=f"incident:{row['id']}", tenant=row["tenant"], detail=detail
+    )
     return row
 
 
@@ -215,11 +258,26 @@ def close(conn: Connection, grant: Grant, ref: str, disposition: str, reason: st
     row = queries.one(conn, t.incident, grant, ref, "incident")
     if row["status"] != "open":
         raise ConflictError(f"incident {row['number']} is {row['status']} already")
-    held = conn.execute(select(t.hold.c.device).where((t.hold.c.incident == row["id"]) & t.hold.c.released_at.is_(None))).scalars().all()
+    held = (
+        conn.execute(select(t.hold.c.device).where((t.hold.c.incident == row["id"]) & t.hold.c.released_at.is_(None)))
+        .scalars()
+        .all()
+    )
     if held:
-        raise ConflictError(f"it still holds {', '.join(held)}", hint="release first: hinomi host release DEVICE --reason …")
+        raise ConflictError(
+            f"it still holds {', '.join(held)}", hint="release first: hinomi host release DEVICE --reason …"
+        )
     values = {"status": "closed", "disposition": disposition, "closed_at": iso(now)}
-    _act(conn, grant, ref, now, act="incident.close", text=f"事案を終了しました（{disposition}）", values=values, reason=reason)
+    _act(
+        conn,
+        grant,
+        ref,
+        now,
+        act="incident.close",
+        text=f"事案を終了しました（{disposition}）",
+        values=values,
+        reason=reason,
+    )
 
 
 def merge(conn: Connection, grant: Grant, ref: str, into: str, reason: str, now: datetime) -> None:
@@ -229,13 +287,26 @@ def merge(conn: Connection, grant: Grant, ref: str, into: str, reason: str, now:
     if row["id"] == target["id"] or row["tenant"] != target["tenant"]:
         raise ConflictError("two different incidents of one school can be merged")
     values = {"status": "merged", "merged_into": target["id"], "closed_at": iso(now)}
-    _act(conn, grant, ref, now, act="incident.merge", text=f"事案 {target['number']} に統合しました", values=values, reason=reason)
+    _act(
+        conn,
+        grant,
+        ref,
+        now,
+        act="incident.merge",
+        text=f"事案 {target['number']} に統合しました",
+        values=values,
+        reason=reason,
+    )
     conn.execute(update(t.alert).where(t.alert.c.incident == row["id"]).values(incident=target["id"]))
     conn.execute(update(t.hold).where(t.hold.c.incident == row["id"]).values(incident=target["id"]))
-    timeline.add(conn, target["id"], kind="merge", actor=grant.actor, now=now, text=f"事案 {row['number']} を統合しました")
+    timeline.add(
+        conn, target["id"], kind="merge", actor=grant.actor, now=now, text=f"事案 {row['number']} を統合しました"
+    )
 
 
-def split(conn: Connection, grant: Grant, ref: str, alerts: Sequence[int], reason: str, now: datetime, on_change: OnChange) -> str:
+def split(
+    conn: Connection, grant: Grant, ref: str, alerts: Sequence[int], reason: str, now: datetime, on_change: OnChange
+) -> str:
     """Take alerts (by number) out of an incident into a new one."""
     row = queries.one(conn, t.incident, grant, ref, "incident")
     chosen = (t.alert.c.incident == row["id"]) & t.alert.c.number.in_(list(alerts))
@@ -248,5 +319,7 @@ def split(conn: Connection, grant: Grant, ref: str, alerts: Sequence[int], reaso
         title=moved[0].title, title_ja=moved[0].title_ja, detected_at=min(a.first_seen for a in moved), on_change=on_change,
     )  # fmt: skip
     conn.execute(update(t.alert).where(chosen).values(incident=made))
-    _act(conn, grant, ref, now, act="incident.split", text=f"検知 {list(alerts)} を分けました", values={}, reason=reason)
+    _act(
+        conn, grant, ref, now, act="incident.split", text=f"検知 {list(alerts)} を分けました", values={}, reason=reason
+    )
     return made

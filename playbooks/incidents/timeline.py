@@ -10,7 +10,14 @@ from hinomi.state import t
 
 
 def add(
-    conn: Connection, incident: str, *, kind: str, actor: str, text: str, now: datetime, data: dict[str, Any] | None = None
+    conn: Connection,
+    incident: str,
+    *,
+    kind: str,
+    actor: str,
+    text: str,
+    now: datetime,
+    data: dict[str, Any] | None = None,
 ) -> None:
     """Write one entry. ``text`` is for people; ``data`` holds what reports need."""
     row = {"incident": incident, "at": iso(now), "kind": kind, "actor": actor, "text": text[:2000], "data": data or {}}
@@ -19,5 +26,7 @@ def add(
 
 def of(conn: Connection, incident: str) -> list[dict[str, Any]]:
     """Return an incident's entries, oldest first."""
-    rows = conn.execute(select(t.timeline).where(t.timeline.c.incident == incident).order_by(t.timeline.c.at, t.timeline.c.id))
+    rows = conn.execute(
+        select(t.timeline).where(t.timeline.c.incident == incident).order_by(t.timeline.c.at, t.timeline.c.id)
+    )
     return [{k: v for k, v in row._mapping.items() if k != "incident"} for row in rows]

@@ -15,7 +15,9 @@ Capability = Literal["state", "job", "once"]
 
 @dataclass(frozen=True)
 class Intent:
-    """One wanted effect. ``target`` holds ids as the vendor knows them (``machine``, ``file`` …);
+    """One wanted effect.
+
+    ``target`` holds ids as the vendor knows them (``machine``, ``file`` …);
     ``tag`` is ``[hinomi:tenant/incident/run:step:visit]``, written where the vendor keeps a comment.
     """
 
@@ -43,7 +45,9 @@ class Accepted:
     adopted: bool = False
 
 
-State = Literal["isolated", "released", "pending_isolation", "pending_release", "clean", "done", "pending", "failed", "unknown"]
+State = Literal[
+    "isolated", "released", "pending_isolation", "pending_release", "clean", "done", "pending", "failed", "unknown"
+]
 
 
 @dataclass(frozen=True)
@@ -58,11 +62,19 @@ class Observation:
 
 
 class VendorError(Exception):
-    """``kind``: retryable (429, 5xx, refused connection), unknown (no answer after send: ask before a retry),
+    """An act that the vendor did not take.
+
+    ``kind``: retryable (429, 5xx, refused connection), unknown (no answer after send: ask before a retry),
     busy (another action is open), permanent (4xx), auth.
     """
 
-    def __init__(self, message: str, kind: Literal["retryable", "unknown", "busy", "permanent", "auth"], *, retry_after: float | None = None):
+    def __init__(
+        self,
+        message: str,
+        kind: Literal["retryable", "unknown", "busy", "permanent", "auth"],
+        *,
+        retry_after: float | None = None,
+    ):
         super().__init__(message)
         self.kind = kind
         self.retry_after = retry_after

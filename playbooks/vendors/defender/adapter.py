@@ -37,7 +37,12 @@ class Defender:
 
     def capabilities(self) -> dict[str, Capability]:
         """State, job or once of each action."""
-        return {"endpoint.isolate": "state", "endpoint.release": "state", "endpoint.scan": "job", "endpoint.quarantine_file": "once"}
+        return {
+            "endpoint.isolate": "state",
+            "endpoint.release": "state",
+            "endpoint.scan": "job",
+            "endpoint.quarantine_file": "once",
+        }
 
     def plan(self, intent: Intent) -> Request:
         """Return the exact request."""
@@ -111,7 +116,9 @@ class Defender:
             if status in ENDED_BADLY:
                 continue
             if status in OPEN:
-                return Observation("pending_isolation" if isolate else "pending_release", now, str(status), str(action["id"]))
+                return Observation(
+                    "pending_isolation" if isolate else "pending_release", now, str(status), str(action["id"])
+                )
             return Observation("isolated" if isolate else "released", now, str(status), str(action["id"]))
         return Observation("released", now, "no isolation on record")
 
@@ -125,14 +132,18 @@ class Defender:
         action = response.json()
         status, now = str(action.get("status")), iso(SystemClock().now())
         if status in OPEN:
-            waiting = {"endpoint.isolate": "pending_isolation", "endpoint.release": "pending_release"}.get(intent.action, "pending")
+            waiting = {"endpoint.isolate": "pending_isolation", "endpoint.release": "pending_release"}.get(
+                intent.action, "pending"
+            )
             return Observation(waiting, now, status, vendor_id, next_poll_after=_pause(action))  # type: ignore[arg-type]
         if status in ENDED_BADLY:
             return Observation("failed", now, status, vendor_id)
         return await self._succeeded(intent, action, now, vendor_id)
 
     async def _succeeded(self, intent: Intent, action: dict[str, Any], now: str, vendor_id: str) -> Observation:
-        done = {"endpoint.isolate": "isolated", "endpoint.release": "released", "endpoint.quarantine_file": "done"}.get(intent.action)
+        done = {"endpoint.isolate": "isolated", "endpoint.release": "released", "endpoint.quarantine_file": "done"}.get(
+            intent.action
+        )
         if done is not None:
             return Observation(done, now, "Succeeded", vendor_id)  # type: ignore[arg-type]
         since = to_iso(str(action.get("creationDateTimeUtc", ""))) or now
@@ -141,7 +152,11 @@ class Defender:
         if response.status_code != 200:
             raise self._problem(response)
         newer = [a for a in response.json().get("value", ()) if a.get("machineId") == intent.target["machine"]]
-        return Observation("failed", now, f"{len(newer)} newer alerts", vendor_id) if newer else Observation("clean", now, "Succeeded", vendor_id)
+        return (
+            Observation("failed", now, f"{len(newer)} newer alerts", vendor_id)
+            if newer
+            else Observation("clean", now, "Succeeded", vendor_id)
+        )
 
     async def undo(self, intent: Intent) -> Accepted:
         """Send the opposite."""
@@ -172,7 +187,9 @@ class Defender:
         if status in (401, 403):
             return VendorError(f"{status} {code}: {message}", "auth")
         if status == 429 or status >= 500:
-            return VendorError(f"{status} {code}: {message}", "retryable", retry_after=float(wait) if wait.isdigit() else None)
+            return VendorError(
+                f"{status} {code}: {message}", "retryable", retry_after=float(wait) if wait.isdigit() else None
+            )
         return VendorError(f"{status} {code}: {message}", "permanent")
 
 

@@ -1,0 +1,145 @@
+"""What every event store must do; a second one is held to the same tests."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from hinomi.errors import ConfigError
+from hinomi.event import Event
+from hinomi.events import Aggregate, EventStore, Flush, Query, open_store, stores
+from hinomi.events.query import parse
+from hinomi.settings import Settings
+from hinomi.tenancy import Grant
+
+ALL = ("2026-01-01T00:00:00.000000Z", "2027-01-01T00:00:00.000000Z")
+
+
+def event(number: int, **more: object) -> Event:
+    base = {
+        "@timestamp": f"2026-11-{number % 20 + 1:02}T01:00:00.{number:06}Z", "event.id": f"{number:032x}", "event.dataset": "t.x",
+        "hinomi.tenant": "kita/aoba/higashi-es", "hinomi.source": "s", "message": f"line {number}",
+    }  # fmt: skip
+    return {**base, **more}
+
+
+@pytest.fixture(params=[name for name, _ in stores])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventStore]:
+    configured = Settings(data=tmp_path).model_copy(
+        update={"store": Settings().store.model_copy(update={"kind": request.param})}
+    )
+    opened = open_store(configured, writable=True, fields=frozenset({"registry.path"}))
+    yield opened
+    opened.close()
+
+
+def grant(tenant: str = "") -> Grant:
+    return Grant("t", tenant, frozenset({"read"}))
+
+
+def everything(store: EventStore, who: Grant | None = None) -> list[Event]:
+    return [found for batch in store.scan(Query(who or grant(), *ALL)) for found in batch]
+
+
+def test_what_was_appended_comes_back_as_it_was(store: EventStore) -> None:
+    odd = event(
+        1, **{"process.pid": "not a number", "event.category": "one word", "own.field": {"a": [1, 2.5, None]}, "file.size": 2**63 - 1,
+              "host.ip": ["::1", 5], "registry.path": "HKLM\\x", "hinomi.host.known": "yes"},
+    )  # fmt: skip
+    store.append(Flush("a", [(1, [odd])]))
+    assert everything(store) == [odd]
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=st.dictionaries(st.sampled_from(["process.pid", "host.ip", "message", "x.y", "file.size", "event.category"]),
+       st.one_of(st.text(), st.integers(-(2**63), 2**63 - 1), st.booleans(), st.lists(st.text(), min_size=1, max_size=3), st.floats(allow_nan=False, allow_infinity=False))))  # fmt: skip
+def test_any_value_of_any_field_comes_back(tmp_path_factory: pytest.TempPathFactory, values: dict[str, object]) -> None:
+    fresh = open_store(Settings(data=tmp_path_factory.mktemp("lake")), writable=True)
+    try:
+        sent = event(
+            2, **{k: v.encode("utf-8", "replace").decode() if isinstance(v, str) else v for k, v in values.items()}
+        )
+        sent = {
+            k: [i.encode("utf-8", "replace").decode() for i in v] if isinstance(v, list) else v for k, v in sent.items()
+        }
+        fresh.append(Flush("a", [(1, [sent])]))
+        assert everything(fresh) == [sent]
+    finally:
+        fresh.close()
+
+
+def test_a_replayed_block_is_not_doubled(store: EventStore) -> None:
+    store.append(Flush("a", [(1, [event(1)]), (2, [event(2)])]))
+    store.append(Flush("a", [(2, [event(2)]), (3, [event(3)])]))
+    assert sorted(e["message"] for e in everything(store)) == ["line 1", "line 2", "line 3"]
+    assert store.position("a") == 3
+
+
+def test_a_flush_without_egress_moves_its_position_too(store: EventStore) -> None:
+    out = event(2, **{"hinomi.egress.channel": "usb", "file.name": "名簿.xlsx"})
+    store.append(Flush("a", [(1, [event(1)])]))
+    store.append(Flush("a", [(1, [event(1)]), (2, [out])]))
+    left = [e for batch in store.scan(Query(grant(), *ALL, table="egress")) for e in batch]
+    assert left == [out]
+
+
+def test_nothing_crosses_tenants(store: EventStore) -> None:
+    store.append(
+        Flush(
+            "a",
+            [(1, [event(1), event(2, **{"hinomi.tenant": "kita/aoba2"}), event(3, **{"hinomi.tenant": "kita/aoba"})])],
+        )
+    )
+    assert {e["message"] for e in everything(store, grant("kita/aoba"))} == {"line 1", "line 3"}
+    assert everything(store, grant("minami")) == []
+    buckets = store.aggregate(Aggregate(Query(grant("kita/aoba2"), *ALL), ("hinomi.tenant",)))
+    assert [(bucket.key, bucket.count) for bucket in buckets] == [(("kita/aoba2",), 1)]
+
+
+def test_the_window_is_half_open(store: EventStore) -> None:
+    store.append(Flush("a", [(1, [event(1), event(2)])]))
+    found = store.search(Query(grant(), event(1)["@timestamp"], event(2)["@timestamp"]))
+    assert [e["message"] for e in found.events] == ["line 1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("message=\"line 3\"", {3}), ("message~LINE", {1, 2, 3}), ("own.rest~Secret", {2}), ("process.pid>10", {3}), ("process.pid<=10", {2}),
+        ("名簿", {1}), ("message!=\"line 1\" line", {2, 3}), ("event.category=process", {3}), ("own.rest=\"100%_o'r\\\\\"", {1}), ("nothing-like-it", set()),
+    ],
+)  # fmt: skip
+def test_queries(store: EventStore, query: str, expected: set[int]) -> None:
+    one = event(1, **{"file.name": "名簿.csv", "own.rest": "100%_o'r\\"})
+    two = event(2, **{"own.rest": "a SECRET b", "process.pid": 10})
+    three = event(3, **{"process.pid": 11, "event.category": ["process"]})
+    store.append(Flush("a", [(1, [one, two, three])]))
+    found = store.search(Query(grant(), *ALL, parse(query)))
+    assert {int(e["event.id"], 16) for e in found.events} == expected
+
+
+def test_pages_hold_everything_once_and_in_order(store: EventStore) -> None:
+    store.append(Flush("a", [(1, [event(n) for n in range(1, 60)])]))
+    seen, cursor = [], None
+    while True:
+        page = store.search(Query(grant(), *ALL, limit=7, cursor=cursor))
+        seen += [e["@timestamp"] for e in page.events]
+        cursor = page.cursor
+        if cursor is None:
+            break
+    assert len(seen) == 59
+    assert seen == sorted(seen, reverse=True)
+
+
+def test_expiry_drops_whole_days_only(store: EventStore) -> None:
+    store.append(Flush("a", [(1, [event(0), event(19), event(1, **{"hinomi.retention": 400})])]))
+    store.expire("2027-11-10T00:00:00.000000Z", {"365": 365})
+    assert {e["message"] for e in everything(store)} == {"line 19", "line 1"}
+
+
+def test_an_aggregate_on_a_field_that_is_no_column_is_an_error_with_a_hint(store: EventStore) -> None:
+    store.append(Flush("a", [(1, [event(1, **{"own.rest": "x"})])]))
+    with pytest.raises(ConfigError, match="no column"):
+        store.aggregate(Aggregate(Query(grant(), *ALL), ("own.rest",)))
