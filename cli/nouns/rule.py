@@ -1,0 +1,61 @@
+"""``hinomi rule``: what is detected."""
+
+from pathlib import Path
+
+import click
+
+from hinomi.cli.client import Client
+from hinomi.cli.options import configured, listed
+from hinomi.cli.output import say, show
+from hinomi.text import _
+
+
+@click.group("rule", epilog=_("Examples:  hinomi rule list --faults  ·  hinomi rule test"))
+def command() -> None:
+    """List rules, and try them on their samples."""
+
+
+@command.command("list")
+@click.option("--faults", is_flag=True, help=_("Only rules that could not be loaded."))
+@click.option("--unmapped", is_flag=True, help=_("Only rules with fields that no field map knows."))
+@listed
+@configured
+def list_(client: Client, fmt: str, faults: bool, unmapped: bool) -> None:
+    """List rules with level, category, whether they contain, hits, and unmapped fields."""
+    answer = client.get("rules")
+    if faults:
+        show(answer["faults"], ("rule", "where", "reason"), fmt)
+        return
+    rows = [row for row in answer["items"] if row["unmapped"] or not unmapped]
+    show(rows, ("id", "level", "category", "contain", "title", "hits", "last_seen", "noisy", "unmapped"), fmt)
+    if answer["faults"]:
+        say(_("{count} rules could not be loaded: hinomi rule list --faults").format(count=len(answer["faults"])))
+
+
+@command.command("test")
+@click.argument("folders", nargs=-1, type=click.Path(exists=True))
+@listed
+def test(folders: tuple[str, ...], fmt: str) -> int:
+    """Match every rule with the samples beside it; without folders, the shipped rules. Exit 1 if one fails."""
+    import tempfile
+    from importlib.resources import files
+
+    from hinomi.detections import load
+    from hinomi.detections.samples import run, sample_file
+    from hinomi.settings import Rules, Settings
+
+    places = [Path(folder) for folder in folders] or [Path(str(files("hinomi.detections") / "rules"))]
+    with tempfile.TemporaryDirectory() as data:
+        ruleset = load(Settings(data=Path(data), rules=Rules(shipped=False, folders=tuple(p.resolve() for p in places)))).current()
+        compiled = getattr(ruleset, "compiled", {})
+        rows = [
+            {"rule": ruleset.rules[name].title, "sample": o.sample, "wanted": "match" if o.wanted else "no match", "ok": o.ok, "why": o.why}
+            for name, rule in compiled.items()
+            if rule.tree is not None
+            for o in run(ruleset, name, sample_file(Path(rule.where)))
+        ]
+    rows += [{"rule": fault.rule, "sample": fault.where, "wanted": "", "ok": False, "why": fault.reason} for fault in ruleset.faults]
+    show(rows, ("rule", "sample", "wanted", "ok", "why"), fmt)
+    failed = sum(not row["ok"] for row in rows)
+    say(_("{passed} of {count} passed").format(passed=len(rows) - failed, count=len(rows)))
+    return 1 if failed else 0
