@@ -1,0 +1,372 @@
+"""The simulated service: tokens, limits, lists, machine actions, errors, as Microsoft's pages describe them.
+
+Pages: learn.microsoft.com/defender-endpoint/api/ get-alerts, get-machines, get-machine-by-id, isolate-machine,
+unisolate-machine, run-av-scan, stop-and-quarantine-file, get-machineactions-collection, cancel-machine-action,
+common-errors; learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow.
+"""
+
+import asyncio
+import json
+import secrets
+import time
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from hinomi.playbooks.vendors.defender.simulator_journal import Journal
+from hinomi.playbooks.vendors.defender.simulator_odata import Fields, ODataError, query
+from hinomi.playbooks.vendors.defender.simulator_world import Action, World
+
+#: URL word → (type of the action, required body keys → allowed values or None, optional ones).
+CALLS: dict[str, tuple[str, dict[str, tuple[str, ...] | None]]] = {
+    "isolate": ("Isolate", {"Comment": None, "IsolationType": ("Full", "Selective", "UnManagedDevice")}),
+    "unisolate": ("Unisolate", {"Comment": None}),
+    "runAntiVirusScan": ("RunAntiVirusScan", {"Comment": None, "ScanType": ("Quick", "Full")}),
+    "StopAndQuarantineFile": ("StopAndQuarantineFile", {"Comment": None, "Sha1": None}),
+}
+OPTIONAL = {"ExternalId", "ExternalID"}
+ALERTS = Fields(
+    {
+        "alertCreationTime": "time", "lastUpdateTime": "time", "lastEventTime": "time", "incidentId": "number",
+        "investigationId": "number", "id": "text", "assignedTo": "text", "detectionSource": "text", "status": "text",
+        "severity": "text", "category": "text",
+    },
+    "alertCreationTime",
+    frozenset({"evidence"}),
+)  # fmt: skip
+MACHINES = Fields(
+    {
+        "id": "text", "computerDnsName": "text", "lastSeen": "time", "healthStatus": "text", "osPlatform": "text",
+        "onboardingStatus": "text", "riskScore": "text", "exposureLevel": "text", "rbacGroupId": "number", "lastIpAddress": "text",
+    },
+    "lastSeen",
+)  # fmt: skip
+ACTIONS = Fields(
+    {
+        "id": "text",
+        "status": "text",
+        "machineId": "text",
+        "type": "text",
+        "requestor": "text",
+        "creationDateTimeUtc": "time",
+    },
+    "creationDateTimeUtc",
+)
+HOUR, MINUTE = 3600.0, 60.0
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How the simulator behaves."""
+
+    client_id: str
+    client_secret: str
+    token_seconds: int = 3599
+    per_minute: int = 100
+    per_hour: int = 1500
+    limits: bool = True
+    repeat: str = "error"
+    """What a second request gets while one is open: error (400) or pending (the open action)."""
+
+
+class Refusal(Exception):
+    """An answer in the service's error shape."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None):
+        super().__init__(message)
+        self.status, self.code, self.headers = status, code, headers
+
+    def response(self) -> Response:
+        """Return the answer; ``target`` is the correlation id."""
+        error = {"code": self.code, "message": str(self), "target": str(uuid.uuid4())}
+        return JSONResponse({"error": error}, self.status, self.headers)
+
+
+@dataclass
+class Service:
+    """The running service: what it knows, how it behaves, who is let in."""
+
+    manner: Manner
+    world: World
+    journal: Journal
+    tokens: dict[str, float] = field(default_factory=dict)
+    calls: dict[tuple[str, str], deque[float]] = field(default_factory=lambda: defaultdict(deque))
+
+    # --- tokens -----------------------------------------------------------------------------------
+
+    async def token(self, request: Request) -> Response:
+        """Give a token for client credentials (RFC 6749, 4.4), refuse as Entra ID does."""
+        if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            return _denied("invalid_request", "AADSTS900144: The request body must be form encoded.", 400)
+        form = {name: values[0] for name, values in parse_qs((await request.body()).decode("latin-1")).items()}
+        missing = [name for name in ("grant_type", "client_id", "client_secret") if not form.get(name)]
+        if missing:
+            return _denied(
+                "invalid_request",
+                f"AADSTS900144: The request body must contain the following parameter: '{missing[0]}'.",
+                400,
+            )
+        if form["grant_type"] != "client_credentials":
+            return _denied("unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.", 400)
+        scope, resource = form.get("scope", ""), form.get("resource", "")
+        if not (scope.endswith("/.default") or resource.startswith("https://")):
+            return _denied(
+                "invalid_scope",
+                "AADSTS1002012: The provided value for scope is not valid; it ends with /.default.",
+                400,
+            )
+        if form["client_id"] != self.manner.client_id:
+            return _denied("unauthorized_client", "AADSTS700016: Application was not found in the directory.", 400)
+        if not secrets.compare_digest(form["client_secret"].encode(), self.manner.client_secret.encode()):
+            return _denied("invalid_client", "AADSTS7000215: Invalid client secret provided.", 401)
+        token = secrets.token_urlsafe(32)
+        self.tokens[token] = time.monotonic() + self.manner.token_seconds
+        seconds = self.manner.token_seconds
+        return JSONResponse(
+            {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
+        )
+
+    def _let_in(self, request: Request) -> None:
+        kind, _, token = request.headers.get("authorization", "").partition(" ")
+        if kind != "Bearer" or self.tokens.get(token, 0.0) <= time.monotonic():
+            raise Refusal(
+                401, "Unauthorized", "Invalid or expired authorization header", {"WWW-Authenticate": "Bearer"}
+            )
+
+    def _limit(self, api: str) -> None:
+        """Count a call; 100 a minute and 1,500 an hour for each API."""
+        if not self.manner.limits:
+            return
+        now = time.monotonic()
+        for name, seconds, most in (("minute", MINUTE, self.manner.per_minute), ("hour", HOUR, self.manner.per_hour)):
+            calls = self.calls[api, name]
+            while calls and calls[0] <= now - seconds:
+                calls.popleft()
+            if len(calls) >= most:
+                wait = int(calls[0] + seconds - now) + 1
+                raise Refusal(
+                    429,
+                    "TooManyRequests",
+                    f"API calls quota exceeded, maximum {most} per {name}",
+                    {"Retry-After": str(wait)},
+                )
+        for name in ("minute", "hour"):
+            self.calls[api, name].append(now)
+
+    def open(
+        self, api: str, endpoint: Callable[[Request], Awaitable[Response]]
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Wrap an endpoint: token, limit, faults, and errors in the service's shape."""
+
+        async def served(request: Request) -> Response:
+            try:
+                self._let_in(request)
+                self._limit(api)
+                await self._misbehave(request)
+                return await endpoint(request)
+            except Refusal as refusal:
+                return refusal.response()
+            except ODataError as error:
+                return Refusal(400, "ODataError", str(error)).response()
+
+        return served
+
+    async def _misbehave(self, request: Request) -> None:
+        machine = request.path_params.get("machine")
+        call = CALLS.get(request.path_params.get("call", ""))
+        action = call[0] if call else ("list" if request.method == "GET" else None)
+        if slow := self.world.fault("slow", action, machine):
+            await asyncio.sleep(slow.seconds)
+        if action == "list" and not any(fault.action == "list" for fault in self.world.faults):
+            return
+        if self.world.fault("500", action, machine):
+            raise Refusal(500, "InternalServerError", "")
+        if refused := self.world.fault("refuse", action, machine):
+            code = {403: "DisallowedOperation", 404: "ResourceNotFound"}.get(refused.status, "BadRequest")
+            raise Refusal(refused.status, code, "The action is not allowed on this machine")
+
+    # --- lists ------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _options(request: Request) -> dict[str, str]:
+        pairs = parse_qsl(request.url.query, keep_blank_values=True)
+        if len({name for name, _ in pairs}) != len(pairs):
+            raise ODataError("A query option is given twice.")
+        return dict(pairs)
+
+    def _context(self, request: Request, name: str) -> str:
+        return f"{request.url.scheme}://{request.url.netloc}/api/$metadata#{name}"
+
+    async def alerts(self, request: Request) -> Response:
+        """List alerts; without $expand=evidence they come without it."""
+        options = self._options(request)
+        rows = query(self.world.alerts.values(), options, ALERTS)
+        if "evidence" not in options.get("$expand", ""):
+            rows = [{**row, "evidence": []} for row in rows]
+        return JSONResponse({"@odata.context": self._context(request, "Alerts"), "value": rows})
+
+    async def alert(self, request: Request) -> Response:
+        """Return one alert."""
+        found = self.world.alerts.get(request.path_params["alert"])
+        if found is None:
+            raise Refusal(404, "ResourceNotFound", f"Alert {request.path_params['alert']} was not found")
+        return JSONResponse({"@odata.context": self._context(request, "Alerts/$entity")} | found)
+
+    async def machines(self, request: Request) -> Response:
+        """List machines."""
+        rows = query(self.world.machines.values(), self._options(request), MACHINES)
+        return JSONResponse({"@odata.context": self._context(request, "Machines"), "value": rows})
+
+    def _machine(self, ref: str) -> dict[str, Any]:
+        found = self.world.machines.get(ref)
+        if found is None:
+            found = next((m for m in self.world.machines.values() if m["computerDnsName"].lower() == ref.lower()), None)
+        if found is None:
+            raise Refusal(404, "ResourceNotFound", f"Machine {ref} was not found")
+        return found
+
+    async def machine(self, request: Request) -> Response:
+        """Return one machine, by its id or computer name."""
+        return JSONResponse(
+            {"@odata.context": self._context(request, "Machine")} | self._machine(request.path_params["machine"])
+        )
+
+    async def actions(self, request: Request) -> Response:
+        """List machine actions."""
+        self.world.tick()
+        rows = query(
+            [self.world.show(action) for action in self.world.actions.values()], self._options(request), ACTIONS
+        )
+        request.state.shown = {row["id"]: row["status"] for row in rows[:20]}
+        return JSONResponse({"@odata.context": self._context(request, "MachineActions"), "value": rows})
+
+    def _action(self, request: Request) -> Action:
+        found = self.world.actions.get(request.path_params["action"])
+        if found is None:
+            raise Refusal(404, "ResourceNotFound", f"MachineAction {request.path_params['action']} was not found")
+        return found
+
+    def _shown(self, request: Request, action: Action, status: int = 200) -> Response:
+        request.state.shown = {action.id: action.status}
+        return JSONResponse(
+            {"@odata.context": self._context(request, "MachineActions/$entity")} | self.world.show(action), status
+        )
+
+    async def action(self, request: Request) -> Response:
+        """Return one machine action."""
+        self.world.tick()
+        return self._shown(request, self._action(request))
+
+    # --- doing ------------------------------------------------------------------------------------
+
+    async def act(self, request: Request) -> Response:
+        """Take a machine action on: 201, or 400 while one is open."""
+        received = time.time_ns()
+        kind, keys = CALLS[request.path_params["call"]]
+        body = await _body(request)
+        machine = self._machine(request.path_params["machine"])["id"]
+        _check(body, keys)
+        if kind == "StopAndQuarantineFile" and not _is_sha1(body["Sha1"]):
+            raise Refusal(400, "InvalidHashValue", f"Hash value {body['Sha1']} is invalid")
+        if busy := self.world.busy(machine, kind):
+            if self.manner.repeat == "pending" and busy.type == kind:
+                return self._shown(request, busy, 201)
+            raise Refusal(400, "ActiveRequestAlreadyExists", "Action is already in progress")
+        scope = body.get("IsolationType") or body.get("ScanType")
+        external = body.get("ExternalId") or body.get("ExternalID")
+        action = Action(
+            machine, kind, scope, body["Comment"], self.manner.client_id, received, body.get("Sha1"), external
+        )
+        self.world.start(action)
+        request.state.action = action.id
+        if held := self.world.fault("timeout-after-accept", kind, machine):
+            self.journal.unanswered(request)
+            await self._hold(request, held.seconds)
+        return self._shown(request, action, 201)
+
+    @staticmethod
+    async def _hold(request: Request, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not await request.is_disconnected():  # noqa: ASYNC110 - the server has no event for it
+            await asyncio.sleep(0.05)
+
+    async def cancel(self, request: Request) -> Response:
+        """Cancel an action that is not over."""
+        body = await _body(request)
+        action = self._action(request)
+        _check(body, {"Comment": None})
+        if not self.world.cancel(action, body["Comment"], self.manner.client_id):
+            raise Refusal(400, "BadRequest", f"Machine action {action.id} is in its final state")
+        return self._shown(request, action)
+
+    # --- putting together -------------------------------------------------------------------------
+
+    def app(self) -> Starlette:
+        """Return the application of the public port."""
+        gate = self.open
+        routes = [
+            Route("/oauth2/token", self.token, methods=["POST"]),
+            Route("/oauth2/v2.0/token", self.token, methods=["POST"]),
+            Route("/{tenant}/oauth2/token", self.token, methods=["POST"]),
+            Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
+            Route("/api/alerts", gate("alerts", self.alerts), methods=["GET"]),
+            Route("/api/alerts/{alert}", gate("alert", self.alert), methods=["GET"]),
+            Route("/api/machines", gate("machines", self.machines), methods=["GET"]),
+            Route("/api/machines/{machine}", gate("machine", self.machine), methods=["GET"]),
+            *(
+                Route(f"/api/machines/{{machine}}/{name}", _named(gate(name, self.act), name), methods=["POST"])
+                for name in CALLS
+            ),
+            Route("/api/machineactions", gate("machineactions", self.actions), methods=["GET"]),
+            Route("/api/machineactions/{action}", gate("machineaction", self.action), methods=["GET"]),
+            Route("/api/machineactions/{action}/cancel", gate("cancel", self.cancel), methods=["POST"]),
+        ]
+        return Starlette(routes=routes)
+
+
+def _named(endpoint: Callable[[Request], Awaitable[Response]], call: str) -> Callable[[Request], Awaitable[Response]]:
+    async def named(request: Request) -> Response:
+        request.path_params["call"] = call
+        return await endpoint(request)
+
+    return named
+
+
+def _denied(error: str, description: str, status: int) -> Response:
+    body = {"error": error, "error_description": description, "error_codes": [int(description[6:].partition(":")[0])]}
+    return JSONResponse(body | {"trace_id": str(uuid.uuid4()), "correlation_id": str(uuid.uuid4())}, status)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise Refusal(415, "UnsupportedMediaType", "Content-Type must be application/json")
+    try:
+        body = json.loads(await request.body())
+    except ValueError as error:
+        raise Refusal(400, "InvalidRequestBody", "Request body is incorrect") from error
+    if not isinstance(body, dict):
+        raise Refusal(400, "InvalidRequestBody", "Request body is incorrect")
+    return body
+
+
+def _check(body: dict[str, Any], keys: dict[str, tuple[str, ...] | None]) -> None:
+    """Check keys (their case counts) and values."""
+    for name, allowed in keys.items():
+        if name not in body:
+            raise Refusal(400, "MissingRequiredParameter", f"Parameter {name} is missing")
+        if not isinstance(body[name], str) or not body[name] or (allowed and body[name] not in allowed):
+            raise Refusal(400, "InvalidInput", f"Invalid input {name}")
+    if set(body) - set(keys) - OPTIONAL:
+        raise Refusal(400, "InvalidRequestBody", "Request body is incorrect")
+
+
+def _is_sha1(text: str) -> bool:
+    return len(text) == 40 and all(c in "0123456789abcdefABCDEF" for c in text)
