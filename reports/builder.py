@@ -16,10 +16,9 @@ from sqlalchemy import Connection
 from hinomi.clock import JST, iso
 from hinomi.errors import HinomiError, IntegrityError, NotFoundError
 from hinomi.playbooks.engine.reports import Built
-from hinomi.playbooks.messages import words
 from hinomi.reports import ReportKind, forms, reports
 from hinomi.reports.answers import SHORT_ROLES, Answers, shown
-from hinomi.reports.facts import Facts, gather
+from hinomi.reports.facts import Facts, gather, role_name
 from hinomi.reports.fields import form_fields
 from hinomi.reports.model import Grid, ReportModel, Section
 from hinomi.reports.pdf import render
@@ -178,14 +177,14 @@ def addressee(facts: Facts) -> str:
         return f"{facts.board}　教育長　様"
     if facts.to in SCHOOL_ROLES:
         return f"{facts.school}　校長　様"
-    return f"{words.word(words.ROLES, facts.to)}　様"
+    return f"{role_name(facts.to)}　様"
 
 
 def sender(facts: Facts) -> str:
     """Return whom the report is from (発信者): the author by name and role, else the role that was asked."""
     role = facts.report["author_role"]
     place = facts.school if role in SCHOOL_ROLES else facts.board if role in BOARD_ROLES else ""
-    author = facts.who(facts.report["author"]) if facts.report["author"] else words.word(words.ROLES, role)
+    author = facts.who(facts.report["author"]) if facts.report["author"] else role_name(role)
     return "　".join(part for part in (place, author) if part)
 
 

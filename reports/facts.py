@@ -25,6 +25,12 @@ def _rows(conn: Connection, table: Table, order: str, **values: Any) -> list[Row
     return [dict(row._mapping) for row in conn.execute(asked)]
 
 
+def role_name(role: str) -> str:
+    """Return a role's name without what it explains in brackets."""
+    name = words.word(words.ROLES, role)
+    return name if role == "system" else name.partition("（")[0]
+
+
 @dataclass(frozen=True)
 class Facts:
     """One incident with everything that belongs to it, and who is who."""
@@ -88,13 +94,21 @@ class Facts:
         kind, _, ref = (actor or "").partition(":")
         if kind == "person":
             person = self.person(ref)
-            return f"{person.name}（{words.word(words.ROLES, person.role)}）" if person else ref
+            return f"{person.name}（{role_name(person.role)}）" if person else ref
         if kind == "key":
             role = self.keys.get(ref, {}).get("role") or ""
-            return words.word(words.ROLES, role) if role else f"APIキー {ref}"
+            return role_name(role) if role else f"APIキー {ref}"
         if kind == "local":
             return f"管理者（{ref}）"
-        return words.word(words.ROLES, kind) if kind else ""
+        return role_name(kind) if kind else ""
+
+    @property
+    def reporter(self) -> str:
+        """The author with the place they belong to; empty while nobody has submitted."""
+        author = self.report["author"] or ""
+        person = self.person(author.partition(":")[2])
+        place = self.people.tenant_name(person.tenant) if person and person.tenant else ""
+        return "・".join(part for part in (self.who(author), place) if part)
 
     # --- times -----------------------------------------------------------------------------------
 

@@ -64,11 +64,9 @@ class FirstResponse(Authored):
     impact: str | None = ask("授業・校務への影響", section=DATA, hint="例：午後の授業は別の端末で行った")
 
 
-def observation(facts: Facts, answers: Answers) -> Section:
+def observation(answers: Answers) -> Section:
     """Return what was found, when, how."""
-    case = parts.case_rows(facts)
-    rows = [*case[:4], answers.row("found_at"), *case[4:]]
-    return Section(title="発見の状況", rows=[*rows, *answers.rows("how", "symptom", "last_operation")])
+    return Section(title="発見の状況", rows=answers.rows("found_at", "how", "symptom", "last_operation"))
 
 
 def at_the_device(facts: Facts, answers: Answers) -> Section:
@@ -91,7 +89,8 @@ def data_at_hand(facts: Facts, answers: Answers) -> Section:
 def sections(facts: Facts, answers: Answers) -> list[Section]:
     """Return the report's sections."""
     return [
-        observation(facts, answers),
+        Section(title="報告の概要", rows=parts.case_rows(facts)),
+        observation(answers),
         at_the_device(facts, answers),
         data_at_hand(facts, answers),
         Section(title="検知と隔離の状況", rows=[*parts.detection_rows(facts), *parts.isolation_rows(facts)]),

@@ -7,7 +7,7 @@ from typing import Any
 from hinomi.clock import parse_iso
 from hinomi.playbooks.messages import words
 from hinomi.reports import statutory
-from hinomi.reports.facts import Facts
+from hinomi.reports.facts import Facts, role_name
 from hinomi.reports.fields import INVESTIGATING
 from hinomi.reports.model import CLASSES, NICKNAMES, Grid, Row, Section
 from hinomi.text import era_time, jst
@@ -64,9 +64,8 @@ def case_rows(facts: Facts) -> list[Row]:
         Row(label="報告番号", value=f"{facts.report['number']}（第{facts.report['rev']}版）"),
         known("報告日時", when(facts.report["submitted_at"] or facts.now)),
         Row(label="事案番号", value=str(facts.incident["number"])),
-        known(
-            "報告者・所属校", f"{facts.who(facts.report['author'])}・{facts.school}" if facts.report["author"] else ""
-        ),
+        known("報告者・所属校", facts.reporter),
+        Row(label="対象校", value=facts.school),
         known("検知日時", when(facts.incident["detected_at"])),
     ]
 
@@ -94,13 +93,22 @@ def detection_rows(facts: Facts) -> list[Row]:
     ]
 
 
+_ASKED = {
+    "waiting": "要求前（承認待ち）",
+    "intent": "要求中（未確認）",
+    "sent": "要求中（未確認）",
+    "accepted": "要求済（未確認）",
+    "verified": "確認済",
+    "failed": "失敗",
+    "manual": "手動での対応",
+}
+
+
 def isolation_rows(facts: Facts) -> list[Row]:
     """Return where the isolation stands, as observed, with the time it was observed."""
     step = facts.step("endpoint.isolate")
     seen = facts.device_state
-    asked = words.word(words.STATES, step["state"]) if step else "要求なし"
-    if step and step["state"] == "verified":
-        asked = "確認済"
+    asked = _ASKED.get(step["state"], words.word(words.STATES, step["state"])) if step else "要求なし"
     if step and step["error"]:
         asked += f"：{step['error']}"
     observed = f"{words.word(words.STATES, seen['state'])}（{when(seen['observed_at'])} 現在）" if seen else ""
@@ -132,7 +140,7 @@ _WAITS = {"open": "待ち", "done": "完了", "failed": "期限までに完了�
 
 def flow_section(facts: Facts) -> Section:
     """Return the eleven documented steps: due, done, by whom, and what did not happen."""
-    rows = [["1", words.FLOW[1], "", short(facts.incident["opened_at"]), words.ROLES["system"], "完了"]]
+    rows = [["1", words.FLOW[1], "", short(facts.incident["opened_at"]), role_name("system"), "完了"]]
     for number in range(2, 12):
         step, wait = facts.of_flow(number)
         row = wait if wait and (step is None or number in (3, 4, 5, 6, 9, 10, 11)) else step
@@ -143,13 +151,9 @@ def flow_section(facts: Facts) -> Section:
         state = _WAITS.get(row["state"]) if row is wait else words.word(words.STATES, row["state"])
         if row is not wait and row["state"] == "waiting":
             state = "待ち"
-        by = (
-            facts.who(row["by"])
-            if row["by"]
-            else (words.word(words.ROLES, row["role"]) if row is wait else words.ROLES["system"])
-        )
+        by = facts.who(row["by"]) if row["by"] else (role_name(row["role"]) if row is wait else role_name("system"))
         rows.append([str(number), words.FLOW[number], short(row["due_at"]), short(done), by, state or ""])
-    columns = ["", "段階", "期限", "完了", "実施者・担当", "状態"]
+    columns = ["段", "段階", "期限", "完了", "実施者・担当", "状態"]
     grid = Grid(columns=columns, widths=[0.5, 3, 2.4, 2.4, 3.2, 2.2], rows=rows, note="時刻は日本標準時（JST）")
     return Section(title="対応の流れ", grid=grid)
 
