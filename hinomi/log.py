@@ -41,3 +41,6 @@ def configure(role: str, *, json: bool = True, level: int = logging.INFO) -> Non
 def get() -> Any:
     """Return the logger; call it as ``log.info("spool.full", source=…)``."""
     return structlog.get_logger()
+
+
+configure("hinomi", json=False, level=logging.WARNING)  # what nobody configured must not reach standard output
