@@ -3,7 +3,7 @@
 Tenant and window are ANDed here and nowhere else.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
@@ -75,6 +75,9 @@ class Flush:
 
 class EventStore(Protocol):
     """One implementation."""
+
+    failpoint: Callable[[str], None]
+    """Called with the name of a point where a test may have the process killed."""
 
     def append(self, flush: Flush) -> None:
         """Make the blocks durable and visible, whole or not at all; blocks at or below `position` are dropped."""

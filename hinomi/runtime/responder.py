@@ -82,6 +82,8 @@ class Responder:
         effects = asyncio.create_task(self._effects(stop))
         try:
             while not stop.is_set():
+                if effects.done():
+                    effects.result()  # a fault there ends this process: the supervisor starts it again
                 more = await asyncio.to_thread(self.take)
                 self._work.set()
                 if not more:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hinomi import log
 from hinomi.clock import SystemClock
+from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import Folders, partitions
 from hinomi.settings import Settings, load_settings
 from hinomi.state import State
@@ -89,6 +90,7 @@ def run_storer(settings: Settings, _: str) -> None:
     if not _wait_for([folder(name) for name in names for folder in (folders.spool, folders.hits)], stop):
         return
     store = open_store(settings, writable=True, fields=load(settings).current().fields)
+    store.failpoint = failpoint
     storer = Storer(settings, names, State(settings.state_url), store)
     waker = Waker(folders.run, "storer")
     while not stop.is_set():

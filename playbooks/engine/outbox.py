@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, desc, func, select, update
+from sqlalchemy.exc import OperationalError
 
 from hinomi import audit, log
 from hinomi.clock import Clock, iso, parse_iso
@@ -118,7 +119,14 @@ class Executor:
             "action": self._action, "verify": self._verify, "message": self._message, "report": self._report,
         }  # fmt: skip
         async with self._limit:
-            await handlers[row["kind"]](row)
+            try:
+                await handlers[row["kind"]](row)
+            except OperationalError as error:  # the state store is away: the lease runs out, then it is looked into again
+                log.get().error("effect.state_away", kind=row["kind"], error=str(error))
+            except Exception as error:  # noqa: BLE001 - one broken effect must not hold up the others
+                log.get().exception("effect.broken", kind=row["kind"], tries=row["tries"])
+                problem = f"{type(error).__name__}: {error}"
+                await self._write(lambda conn, now: self._broken(conn, row, problem, now))
 
     async def _write(self, change: Callable[[Connection, datetime], None]) -> None:
         def write() -> None:
@@ -149,6 +157,16 @@ class Executor:
             due_at=iso(now + timedelta(seconds=seconds)),
             **values,
         )
+
+    def _broken(self, conn: Connection, row: Row, problem: str, now: datetime) -> None:
+        """A fault of ours: try again with growing pauses, page a human at the third time, go on for a day."""
+        if row["tries"] == PAGE_AFTER and row["incident"]:
+            step = rows.get(conn, t.step, row["step"]) if row["step"] else None
+            messaging.page(self.engine, conn, rows.get(conn, t.incident, row["incident"]), "broken", now, step=step)
+        if row["tries"] >= 100:
+            self._done(conn, row, now, problem)
+        else:
+            self._again(conn, row, now, min(2.0 ** min(row["tries"], 12), 900.0), problem)
 
     # --- actions ------------------------------------------------------------------------------------
 

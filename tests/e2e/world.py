@@ -89,12 +89,12 @@ class World:
 
     # --- setting up --------------------------------------------------------------------------------
 
-    def lay_out(self, *, extra: str = "", seconds: bool = True) -> None:
+    def lay_out(self, *, extra: str = "", seconds: bool = True, devices: str = DEVICES) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.hinomi("init", str(self.folder / "site"))
         lists = self.folder / "lists"
         lists.mkdir()
-        for name, text in (("tenants", TENANTS), ("people", PEOPLE), ("devices", DEVICES), ("class_rules", RULES)):
+        for name, text in (("tenants", TENANTS), ("people", PEOPLE), ("devices", devices), ("class_rules", RULES)):
             (lists / f"{name}.csv").write_text(text, encoding="utf-8")
         if seconds:
             self._short_playbook()
@@ -163,7 +163,8 @@ trusted_for_containment = true
 
     def start_edr(self) -> None:
         machines = self.folder / "machines.json"
-        machines.write_text(json.dumps([{"id": "a" * 40, "computerDnsName": "pc-0101"}, {"id": "b" * 40, "computerDnsName": "pc-0102"}]))
+        rows = [line.split(",") for line in (self.folder / "lists/devices.csv").read_text().splitlines()[1:]]
+        machines.write_text(json.dumps([{"id": row[6].partition("=")[2], "computerDnsName": row[2].lower()} for row in rows]))
         command = [
             sys.executable, "-m", "hinomi.playbooks.vendors.defender.simulator", "--port", str(self.edr), "--control-port", str(self.control),
             "--control-secret", "control", "--client-id", "client", "--client-secret", "secret", "--journal", str(self.folder / "edr.jsonl"),
@@ -225,7 +226,10 @@ trusted_for_containment = true
         key = (self.config.parent / "data/keys/admin.key").read_text().strip()
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         data = json.dumps(body).encode() if body is not None else None
-        return self.send(f"http://127.0.0.1:{self.api}/api/v1/{path}", data, headers)[1]
+        try:
+            return self.send(f"http://127.0.0.1:{self.api}/api/v1/{path}", data, headers)[1]
+        except urllib.error.URLError:  # the api was killed and is not back yet
+            return {}
 
     def steer_edr(self, path: str, body: Any = None) -> Any:
         data = json.dumps(body).encode() if body is not None else None

@@ -79,7 +79,7 @@ def _incident(conn: Any, category: str = "malware") -> None:
 
 def _run(conn: Any) -> None:
     conn.execute(insert(t.run).values(id="run1", incident="inc1", tenant=SCHOOL, playbook="external-malware", sha256="y", mode="live", state="running", started_at=after(0)))
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"id": "s1", "name": "isolate", "kind": "do", "flow": 2, "state": "verified", "action": "endpoint.isolate", "target": {"device": "dev-0012"}, "sent_at": after(0.01), "done_at": after(0.02), "started_at": after(0)},
         {"id": "s2", "name": "tell_teacher", "kind": "notify", "state": "done", "done_at": after(0.1), "started_at": after(0.1)},
         {"id": "s3", "name": "final", "kind": "report", "flow": 10, "state": "waiting", "started_at": after(40), "detail": {"to": "board", "report": "final"}},
@@ -107,7 +107,7 @@ def world(tmp_path: Path) -> Iterator[World]:
         directory.save(conn, PEOPLE, "local:test", NOW)
         _incident(conn)
         _run(conn)
-        add = [("opened", "system", "事案を開始しました", {}, 0.0), ("verified", "system", "隔離を確認しました", {"state": "isolated"}, 2.5),
+        add: list[tuple[str, str, str, dict[str, Any], float]] = [("opened", "system", "事案を開始しました", {}, 0.0), ("verified", "system", "隔離を確認しました", {"state": "isolated"}, 2.5),
                ("receipt", "person:t01", "受領: 隔離メッセージの受領（page）", {"flow": 3}, 8.0),
                ("verified", "system", "隔離解除を確認しました", {"state": "released"}, 46.0)]  # fmt: skip
         for kind, actor, text, data, at in add:
