@@ -27,13 +27,19 @@ def loads(text: str) -> Parsed:
     """Read one JSON text, tolerating wrong values."""
     try:
         value = orjson.loads(text)
-        if "\x00" not in text and "\\u0000" not in text:
-            return Parsed(value, [])
+        if "\x00" not in text and "\\u0000" not in text and text.count('":') == _keys(value):
+            return Parsed(value, [])  # as many keys as colons behind quotes: none stands twice
     except (orjson.JSONDecodeError, UnicodeEncodeError, RecursionError):
         pass
     if _depth(text) > 500:
         return Parsed(None, [])
     return _slow(text)
+
+
+def _keys(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(_keys(item) for item in value.values() if isinstance(item, dict | list))
+    return sum(_keys(item) for item in value if isinstance(item, dict | list)) if isinstance(value, list) else 0
 
 
 def _depth(text: str) -> int:

@@ -63,6 +63,9 @@ class Seals:
 
     def write(self, head: Head, now: datetime) -> bool:
         """Sign and append a head, with fsync; False if it is the one sealed last."""
+        if self._last is None and self.path.exists():
+            for seal in self.read():
+                self._last = Head(seal.records, seal.hash) if seal.good else self._last
         if head == self._last:
             return False
         body: dict[str, Any] = {"count": head.records, "head": head.hash, "at": iso(now)}
