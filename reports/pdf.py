@@ -29,7 +29,9 @@ def render(report: ReportModel, now: datetime) -> bytes:
     with tempfile.TemporaryDirectory(prefix="hinomi-report-") as root:
         compiler = typst.Compiler(template, root=root, font_paths=typst_fonts(folders), sys_inputs={"report": data})
         try:
-            pdf, warnings = compiler.compile_with_warnings(format="pdf", timestamp=now.astimezone(UTC).replace(microsecond=0))
+            pdf, warnings = compiler.compile_with_warnings(
+                format="pdf", timestamp=now.astimezone(UTC).replace(microsecond=0)
+            )
         except typst.TypstError as error:
             raise HinomiError(
                 f"the report cannot be set: {error.message}", hint="; ".join(error.hints) or None

@@ -63,7 +63,7 @@ def for_typst(report: ReportModel) -> dict[str, Any]:
     """Return the report as the template reads it: every text printable, nothing but data."""
     sections = [
         {
-            "title": printable(section.title),
+            "title": pieces(section.title),
             "rows": [
                 {
                     "label": printable(row.label),
@@ -74,28 +74,28 @@ def for_typst(report: ReportModel) -> dict[str, Any]:
                 for row in section.rows
             ],
             "grid": {
-                "columns": [printable(column) for column in section.grid.columns],
+                "columns": [pieces(column) for column in section.grid.columns],
                 "widths": section.grid.widths,
                 "rows": [[pieces(cell) for cell in row] for row in section.grid.rows],
-                "note": printable(section.grid.note),
+                "note": pieces(section.grid.note),
             }
             if section.grid
             else None,
-            "notes": [printable(note) for note in section.notes],
+            "notes": [pieces(note) for note in section.notes],
         }
         for section in report.sections
     ]
     texts = {
-        name: printable(str(getattr(report, name)))
-        for name in ("title", "number", "made_on", "made_at", "addressee", "sender", "lead", "audit_hash")
+        name: printable(str(getattr(report, name))) for name in ("title", "number", "made_on", "made_at", "audit_hash")
     }
+    lines = {name: pieces(getattr(report, name)) for name in ("addressee", "sender", "subject", "lead")}
     return {
         **texts,
-        "subject": pieces(report.subject),
+        **lines,
         "rev": report.rev,
         "header": printable(report.header()),
         "mark": report.mark,
-        "warnings": [printable(warning) for warning in report.warnings],
+        "warnings": [pieces(warning) for warning in report.warnings],
         "audit_count": report.audit_count,
         "sections": sections,
     }

@@ -50,7 +50,9 @@ class World:
 
     def open(self, kind: str, role: str = "operator", step: str | None = None) -> str:
         with self.state.write() as conn:
-            return forms.open_report(conn, incident=self.incident, kind=kind, now=NOW, step=step, author_role=role, due_at=after(60))
+            return forms.open_report(
+                conn, incident=self.incident, kind=kind, now=NOW, step=step, author_role=role, due_at=after(60)
+            )
 
     def submit(self, report: str, fields: dict[str, Any], actor: str) -> None:
         with self.state.write() as conn:
@@ -78,7 +80,18 @@ def _incident(conn: Any, category: str = "malware") -> None:
 
 
 def _run(conn: Any) -> None:
-    conn.execute(insert(t.run).values(id="run1", incident="inc1", tenant=SCHOOL, playbook="external-malware", sha256="y", mode="live", state="running", started_at=after(0)))
+    conn.execute(
+        insert(t.run).values(
+            id="run1",
+            incident="inc1",
+            tenant=SCHOOL,
+            playbook="external-malware",
+            sha256="y",
+            mode="live",
+            state="running",
+            started_at=after(0),
+        )
+    )
     steps: list[dict[str, Any]] = [
         {"id": "s1", "name": "isolate", "kind": "do", "flow": 2, "state": "verified", "action": "endpoint.isolate", "target": {"device": "dev-0012"}, "sent_at": after(0.01), "done_at": after(0.02), "started_at": after(0)},
         {"id": "s2", "name": "tell_teacher", "kind": "notify", "state": "done", "done_at": after(0.1), "started_at": after(0.1)},
@@ -92,10 +105,29 @@ def _run(conn: Any) -> None:
                                        opened_at=after(0.1), due_at=after(30), remind_at=[], state="done", done_at=after(8), by="person:t01"))  # fmt: skip
     conn.execute(insert(t.wait).values(id="w4", run="run1", step="s4", incident="inc1", tenant=SCHOOL, kind="receipt", role="school_management", flow=4,
                                        text="一次対応報告の受領", opened_at=after(20), due_at=after(80), remind_at=[], state="open"))  # fmt: skip
-    conn.execute(insert(t.receipt).values(id="rc3", wait="w3", person="t01", role="teacher", sent_at=after(0.2), received_at=after(8), via="page"))
-    conn.execute(insert(t.receipt).values(id="rc4", wait="w4", person="p01", role="school_management", sent_at=after(21)))
-    conn.execute(insert(t.hold).values(id="h1", device="dev-0012", tenant=SCHOOL, incident="inc1", owner="system", since=after(0), review_at=after(1440), released_at=after(45)))
-    conn.execute(insert(t.device_state).values(device="dev-0012", state="released", observed_at=after(46), vendor="defender"))
+    conn.execute(
+        insert(t.receipt).values(
+            id="rc3", wait="w3", person="t01", role="teacher", sent_at=after(0.2), received_at=after(8), via="page"
+        )
+    )
+    conn.execute(
+        insert(t.receipt).values(id="rc4", wait="w4", person="p01", role="school_management", sent_at=after(21))
+    )
+    conn.execute(
+        insert(t.hold).values(
+            id="h1",
+            device="dev-0012",
+            tenant=SCHOOL,
+            incident="inc1",
+            owner="system",
+            since=after(0),
+            review_at=after(1440),
+            released_at=after(45),
+        )
+    )
+    conn.execute(
+        insert(t.device_state).values(device="dev-0012", state="released", observed_at=after(46), vendor="defender")
+    )
 
 
 @pytest.fixture

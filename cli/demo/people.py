@@ -1,0 +1,207 @@
+"""What people do when mail comes: open the link and press the button, fill in their report, decide, approve.
+
+They know their mailbox, the links in it, and (the operator) the API with a key. One teacher waits for the reminder.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email import policy
+from email.parser import BytesParser
+from http.client import HTTPException
+from pathlib import Path
+from typing import Any
+
+from hinomi.cli.demo.pages import Answer, ask, press
+from hinomi.cli.demo.world import Person, World
+
+LINK = re.compile(r"https?://\S+?/([rfp])/[\w.~%-]+")
+#: Mail that wants nothing of its reader but to be read.
+PAGES = ("isolation_failed", "host_offline")
+#: Who presses the button for a group, and who writes its reports: one of several holders acts, as in a school.
+PRESSES = ("teacher", "principal", "board", "operator")
+WRITES = ("teacher", "vice_principal", "operator")
+EDR_WAIT = 8.0
+"""Seconds the operator waits for the EDR's own alert before the detection is confirmed without it."""
+
+ANSWERS = {
+    "how": "スマートフォンに届いた隔離のお知らせで知り、職員室のPCを確認した。",
+    "symptom": "「コンテンツの有効化」を求める黄色い帯が出ていた。ほかに警告の表示はなかった。",
+    "last_operation": "研修案内として届いたリンクから文書をダウンロードし、Wordで開いた。",
+    "actions": "端末に触らずに置いた",
+    "spread": "なし",
+    "photos": "あり（別途提出）",
+    "data": "2年生の評定一覧（作業中）",
+    "data_class": "Ⅱ（機密）",
+    "impact": "5校時の授業は学年共用の端末で行った。",
+    "summary": "教員が研修案内を装った文書を開き、不正なプログラムが起動した。EDRとhinomiが検知し、端末を自動で隔離した。",
+    "root_cause": "外部サイトから入手したマクロ付き文書の実行。メール本文のリンクから入手していた。",
+    "scope": "校務用端末1台。共有フォルダ、他の端末、アカウントへの波及は記録上認められない。",
+    "leak_conclusion": "なし",
+    "leak_evidence": "操作ログとSysmonの記録（本日終日、対象端末と共有フォルダ）を確認し、持ち出しの記録がないことを確かめた。",
+    "containment": "検知と同時にEDRで端末をネットワークから隔離した。",
+    "eradication": "EDRで当該ファイルを隔離し、フルスキャンで新しい検知がないことを確認した。",
+    "recovery": "事業者の承認を経て隔離を解除し、利用者へ連絡した。",
+    "sensitive": "なし",
+    "my_number": "なし",
+}
+
+
+@dataclass
+class Mail:
+    """One message as its reader sees it."""
+
+    to: str
+    template: str
+    subject: str
+    link: str
+    kind: str
+
+
+def read(path: Path) -> Mail:
+    """Read one .eml file."""
+    message = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
+    body = message.get_body(("plain",))
+    link = LINK.search(body.get_content() if body is not None else "")
+    return Mail(
+        str(message["To"]),
+        str(message["X-Hinomi-Template"] or ""),
+        str(message["Subject"]),
+        link[0] if link else "",
+        link[1] if link else "",
+    )
+
+
+class Api:
+    """The API with one key."""
+
+    def __init__(self, base: str, key: str):
+        self._base, self._headers = base, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+
+    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        """Return the JSON of an answer.
+
+        Raises:
+            OSError: If it is refused.
+        """
+        answer = ask(
+            method,
+            f"{self._base}/api/v1/{path}",
+            json.dumps(body).encode() if body is not None else None,
+            self._headers,
+        )
+        if answer.status >= 400:
+            raise OSError(f"{path}: answer {answer.status}: {answer.text[:200]}")
+        return json.loads(answer.text)
+
+
+class People:
+    """Everybody with a mailbox."""
+
+    def __init__(self, world: World, folder: Path, api: Api, tell: Callable[..., None]):
+        self._by_address = {address.lower(): p for p in world.people for address in (p.mail, p.mail_off) if address}
+        self._folder, self._api, self._tell = folder, api, tell
+        self._seen: set[str] = set()
+        self._handled: set[str] = set()
+        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._looking: dict[str, float] = {}
+
+    def look(self) -> None:
+        """Read new mail and do what is due."""
+        for path in sorted(self._folder.glob("*.eml")):
+            if path.name not in self._seen:
+                self._seen.add(path.name)
+                self._receive(read(path))
+        now = time.monotonic()
+        due = [item for item in self._later if item[0] <= now]
+        self._later = [item for item in self._later if item[0] > now]
+        for _, tries, act in due:
+            try:
+                act()
+            except (OSError, HTTPException, LookupError) as error:
+                self._tell("trouble", what=f"{type(error).__name__}: {error}")
+                if tries < 5:
+                    self._later.append((now + 1.0, tries + 1, act))
+
+    def _soon(self, seconds: float, act: Callable[[], None]) -> None:
+        self._later.append((time.monotonic() + seconds, 0, act))
+
+    def _receive(self, mail: Mail) -> None:
+        person = self._by_address.get(mail.to.lower())
+        self._tell(
+            "mail", who=person.id if person else mail.to, role=person.role if person else "", template=mail.template
+        )
+        if person is None:
+            return
+        if mail.template in PAGES:
+            self._tell("paged", who=person.id, role=person.role, template=mail.template)
+        if mail.template == "decision_request" and person.id == "soc-operator01":
+            self._soon(0.8, self._decide)
+        elif mail.template == "approval_request" and person.id == "soc-operator01":
+            self._soon(0.6, self._approve)
+        elif mail.kind and self._acts(person, mail):
+            self._handled.add(mail.link)
+            self._soon(0.5 if mail.kind != "f" else 1.0, lambda: self._open(person, mail))
+
+    def _acts(self, person: Person, mail: Mail) -> bool:
+        if mail.template == "isolation_notice":  # this one is left to its reminder
+            self._tell("waits", who=person.id, what="the notice lies unread")
+            return False
+        roles = WRITES if mail.kind == "f" else PRESSES
+        first = person.role not in ("board", "operator") or person.id.endswith("01")
+        return person.role in roles and first and mail.link not in self._handled
+
+    def _open(self, person: Person, mail: Mail) -> None:
+        answer = press(mail.link, ANSWERS if mail.kind == "f" else {})
+        self._check(answer)
+        what = {"f": "submitted", "p": "read", "r": "received"}[mail.kind]
+        self._tell("act", who=person.id, role=person.role, what=what, template=mail.template)
+
+    @staticmethod
+    def _check(answer: Answer) -> None:
+        if answer.status >= 400:
+            text = re.sub(r"<[^>]+>|\s+", " ", answer.text)
+            raise OSError(f"answer {answer.status}: {' '.join(text.split())[:300]}")
+
+    # --- the operator -----------------------------------------------------------------------------
+
+    def _decide(self) -> None:
+        for wait in self._api.call("GET", "decisions?state=open")["items"]:
+            if "true_positive" not in (wait["options"] or ()):
+                continue
+            first = self._looking.setdefault(wait["id"], time.monotonic())
+            if not self._edr_agrees(wait["incident"]) and time.monotonic() - first < EDR_WAIT:
+                self._soon(0.5, self._decide)
+                return
+            reason = "EDRの検知とプロセスの記録が一致。文書から起動したPowerShellを確認。"
+            self._api.call("POST", f"decisions/{wait['id']}", {"choice": "true_positive", "reason": reason})
+            self._tell("act", who="soc-operator01", role="operator", what="confirmed", template="decision_request")
+
+    def _edr_agrees(self, incident: str) -> bool:
+        alerts = self._api.call("GET", f"incidents/{incident}").get("alerts", [])
+        return any(str(alert.get("rule_id", "")).startswith("vendor:") for alert in alerts)
+
+    def _approve(self) -> None:
+        for wait in self._api.call("GET", "approvals?state=open")["items"]:
+            if wait["flow"] == 8:
+                reason = "スキャンで新しい検知なし。学校へ連絡済み。"
+                self._api.call("POST", f"approvals/{wait['id']}", {"choice": "approve", "reason": reason})
+                self._tell("act", who="soc-operator01", role="operator", what="approved", template="approval_request")
+
+    def take(self, host: str) -> bool:
+        """Take the incident of the copied file over, once it is there; tell whether it was."""
+        for incident in self._api.call("GET", "incidents?status=open&category=data_egress")["items"]:
+            if host in (incident.get("host"), incident.get("entity")):
+                if not incident.get("assignee"):
+                    self._api.call("POST", f"incidents/{incident['id']}/assign", {"assignee": "soc-operator01"})
+                    self._tell(
+                        "act",
+                        who="soc-operator01",
+                        role="operator",
+                        what=f"took incident {incident['number']}",
+                        template="",
+                    )
+                return True
+        return False

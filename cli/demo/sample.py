@@ -1,0 +1,73 @@
+"""The sample tenant's settings and its copy of the playbook: the shipped ones, with seconds for minutes."""
+
+import re
+from collections.abc import Mapping
+
+_UNITS = {"m": 1, "h": 60, "d": 24 * 60}
+_DURATION = re.compile(r"(?<=[ \[])(\d+)([mhd])(?=[,}\]])")
+NOTE = """\
+# The sample tenant's copy of the shipped playbook external-malware. It differs in one thing: every minute is a second
+# (15m is 15s, 1h is 60s, 14d is 20160s), so that a day's flow can be watched in half a minute.
+"""
+
+
+def quickened(playbook: str) -> str:
+    """Return a playbook with seconds for minutes, and a comment that says so."""
+    return NOTE + _DURATION.sub(lambda found: f"{int(found[1]) * _UNITS[found[2]]}s", playbook)
+
+
+def settings(ports: Mapping[str, int], client_id: str, client_secret: str) -> str:
+    """Return the settings file of the sample tenant."""
+    return f"""\
+# hinomi: settings of the sample tenant (hinomi demo). An ordinary file: hinomi serve --config THIS carries on with it.
+
+data = "data"
+
+[api]
+listen = "127.0.0.1:{ports["api"]}"
+
+[ingest]
+listen = "127.0.0.1:{ports["ingest"]}"
+
+[store]
+flush_seconds = 2.0                 # default 5: the demo wants to show what is stored
+
+[mail]
+host = "127.0.0.1"                  # the demo's own mail server
+port = {ports["mail"]}
+sender = "hinomi@soc.example"
+
+[playbooks]
+folders = ["playbooks"]             # external-malware with seconds for minutes; it wins over the shipped one
+
+[vendors.defender]                  # the demo's simulator of Microsoft Defender for Endpoint
+base_url = "http://127.0.0.1:{ports["edr"]}"
+token_url = "http://127.0.0.1:{ports["edr"]}/oauth2/v2.0/token"
+client_id = "{client_id}"
+client_secret = "{client_secret}"
+timeout = 4.0                       # default 10: the demo does not wait long for an answer that never comes
+
+[sources.oplog]                     # endpoint operation log, appended to while it is tailed
+kind = "file"
+path = "logs/*.csv"
+framing = "csv"
+formats = ["skysea.operation"]
+encoding = "cp932"
+zone = "Asia/Tokyo"
+tenant = "kita/aoba"
+
+[sources.winlog]                    # Sysmon and Security, NDJSON over HTTP
+kind = "http"
+formats = ["windows.eventlog"]
+tenant = "kita/aoba"
+trusted_for_containment = true
+
+[sources.edr]                       # the EDR's alerts, pulled with a cursor
+kind = "pull"
+api = "defender.alerts"
+vendor = "defender"
+interval = 2                        # default 15
+formats = ["defender.alert"]
+tenant = "kita/aoba"
+trusted_for_containment = true
+"""
