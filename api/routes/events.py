@@ -9,7 +9,7 @@ from hinomi import audit
 from hinomi.api.auth import Parts, Who
 from hinomi.errors import NotFoundError
 from hinomi.event import nested
-from hinomi.events import Query, Term
+from hinomi.events import Aggregate, Query, Term
 from hinomi.events.query import parse, window
 
 router = APIRouter(prefix="/api/v1/events", tags=["events"])
@@ -43,6 +43,38 @@ def search(parts: Parts, who: Who, asked: Search) -> dict[str, Any]:
         detail = {"query": asked.query, "since": since, "until": until, "rows": len(found.events)}
         audit.record(conn, now, actor=who.grant.actor, act="events.search", tenant=who.grant.tenant, detail=detail)
     return {"items": found.events, "cursor": found.cursor, "since": since, "until": until}
+
+
+class Count(BaseModel):
+    """What to count, and by which fields (at most three)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    query: str = Field(default="", max_length=4000)
+    since: str = "24h"
+    until: str = "now"
+    by: list[str] = Field(default_factory=list, max_length=3)
+    limit: int = Field(default=100, ge=1, le=1000)
+    table: str = Field(default="events", pattern="^(events|egress)$")
+
+
+@router.post("/count")
+def count(parts: Parts, who: Who, asked: Count) -> dict[str, Any]:
+    """Return how many events a query finds, by the values of fields, most first."""
+    who.grant.demand("read")
+    now = parts.clock.now()
+    since, until = window(asked.since, asked.until, now)
+    query = Query(
+        grant=who.grant, since=since, until=until, terms=parse(asked.query), table="egress" if asked.table == "egress" else "events"
+    )  # fmt: skip
+    buckets = parts.store().aggregate(Aggregate(query, by=tuple(asked.by), limit=asked.limit))
+    with parts.state.write() as conn:
+        detail = {"query": asked.query, "by": asked.by, "since": since, "until": until, "rows": len(buckets)}
+        audit.record(conn, now, actor=who.grant.actor, act="events.count", tenant=who.grant.tenant, detail=detail)
+    items = [
+        {**dict(zip(asked.by, bucket.key, strict=True)), "count": bucket.count, "first": bucket.first, "last": bucket.last} for bucket in buckets
+    ]  # fmt: skip
+    return {"items": items, "cursor": None, "since": since, "until": until}
 
 
 @router.get("/{event_id}")

@@ -32,7 +32,14 @@ def list_reports(
     """List reports, newest first, without their answers."""
     with parts.state.read() as conn:
         items, after = forms.list_reports(
-            conn, who.grant, limit=min(limit, 1000), cursor=cursor, incident=incident, kind=kind, state=state, tenant=tenant
+            conn,
+            who.grant,
+            limit=min(limit, 1000),
+            cursor=cursor,
+            incident=incident,
+            kind=kind,
+            state=state,
+            tenant=tenant,
         )
     return {"items": items, "cursor": after}
 
@@ -53,7 +60,13 @@ def pdf(parts: Parts, who: Who, ref: str) -> Response:
     with parts.state.write() as conn:
         detail = {"number": report["number"], "sha256": report["sha256"] or ""}
         audit.record(
-            conn, parts.clock.now(), actor=who.grant.actor, act="report.read", object=f"report:{report['id']}", tenant=report["tenant"], detail=detail
+            conn,
+            parts.clock.now(),
+            actor=who.grant.actor,
+            act="report.read",
+            object=f"report:{report['id']}",
+            tenant=report["tenant"],
+            detail=detail,
         )
     return Response(content, media_type="application/pdf")
 

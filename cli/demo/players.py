@@ -120,7 +120,7 @@ class Players:
                 self._work_on()
             elif order.get("do") == "quiet":
                 self.plan["quiet"] = True
-                tell("sent", **self.sent)
+                tell("sent", final=True, **self.sent)
             self.people.look()
             if scene_at is not None and not self._taken and time.monotonic() - scene_at > 1.0:
                 self._taken = self._take()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from hinomi.cli.demo import sample, world
 from hinomi.cli.demo.pages import ask
@@ -275,6 +275,6 @@ def copy_reports(found: list[dict[str, Any]], target: Path) -> None:
         report["path"] = str(shutil.copy2(path, target / path.name))
 
 
-def is_terminal(stream: TextIO) -> bool:
+def is_terminal(stream: IO[str]) -> bool:
     """Tell whether a live screen makes sense."""
     return stream.isatty() and os.environ.get("TERM", "dumb") != "dumb"

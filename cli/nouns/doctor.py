@@ -38,7 +38,9 @@ def _checks(client: Client) -> Iterator[dict[str, object]]:
     yield _row("settings", not faults, f"{len(faults)} faults" if faults else "read", str(faults[0]) if faults else "")
     yield _attempt("fonts", lambda: (check_fonts(), "both fonts as pinned")[1], "install the pinned dependencies again")
     free = shutil.disk_usage(settings.data if settings.data.exists() else settings.base).free
-    yield _row("disk", free > LEAST_FREE, f"{free >> 20} MB free", "make room: the spool stops taking records when it is full")
+    yield _row(
+        "disk", free > LEAST_FREE, f"{free >> 20} MB free", "make room: the spool stops taking records when it is full"
+    )
     if settings.mail.host:
         yield _reach("mail", settings.mail.host, settings.mail.port)
     else:
@@ -52,14 +54,31 @@ def _checks(client: Client) -> Iterator[dict[str, object]]:
 
 def _kept(client: Client) -> Iterator[dict[str, object]]:
     directory = client.get("directory")
-    yield _row("directory", directory["version"] > 0, f"version {directory['version']}, {len(directory['devices'])} devices", "hinomi directory import FOLDER")
-    yield _row("protected devices", any(d["protected"] for d in directory["devices"]), "", "mark servers and the principal's PC as protected in devices.csv")
+    yield _row(
+        "directory",
+        directory["version"] > 0,
+        f"version {directory['version']}, {len(directory['devices'])} devices",
+        "hinomi directory import FOLDER",
+    )
+    yield _row(
+        "protected devices",
+        any(d["protected"] for d in directory["devices"]),
+        "",
+        "mark servers and the principal's PC as protected in devices.csv",
+    )
     modes = {row["id"]: row["mode"] for row in client.get("playbooks")["items"]}
     yield _row("playbooks", "live" in modes.values(), str(modes), "hinomi playbook activate ID --mode live --reason …")
     rules = client.get("rules")
-    yield _row("rules", not rules["faults"], f"{len(rules['items'])} loaded, {len(rules['faults'])} faults", "hinomi rule list --faults")
+    yield _row(
+        "rules",
+        not rules["faults"],
+        f"{len(rules['items'])} loaded, {len(rules['faults'])} faults",
+        "hinomi rule list --faults",
+    )
     verdict = client.get("audit/verify")
-    yield _row("audit chain", verdict["ok"], f"{verdict['records']} records, {verdict['seals']} seals", verdict["reason"])
+    yield _row(
+        "audit chain", verdict["ok"], f"{verdict['records']} records, {verdict['seals']} seals", verdict["reason"]
+    )
 
 
 def _row(check: str, ok: bool, found: str, remedy: str) -> dict[str, object]:

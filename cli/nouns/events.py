@@ -57,6 +57,24 @@ def search(
         say(_("more: --cursor {cursor}").format(cursor=page["cursor"]))
 
 
+@command.command("count", epilog=_("Example:  hinomi events count --by event.dataset --by host.name --since 7d"))
+@click.argument("query", default="")
+@click.option("--since", default="24h", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日."))
+@click.option("--until", default="now", show_default=True, help=_("The same, exclusive."))
+@click.option("--by", multiple=True, help=_("Field to count by; up to three."))
+@click.option("--egress", is_flag=True, help=_("Only files that left."))
+@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help=_("Rows, most first."))
+@listed
+@configured
+def count(
+    client: Client, query: str, since: str, until: str, by: tuple[str, ...], egress: bool, limit: int, fmt: str
+) -> None:
+    """Count events that fit a query, by the values of fields."""
+    body = {"query": query, "since": since, "until": until, "by": list(by), "limit": limit}
+    found = client.post("events/count", body | {"table": "egress" if egress else "events"})
+    show(found["items"], (*by, "count", "first", "last"), fmt)
+
+
 @command.command("show")
 @click.argument("event_id")
 @configured

@@ -46,15 +46,26 @@ def test(folders: tuple[str, ...], fmt: str) -> int:
 
     places = [Path(folder) for folder in folders] or [Path(str(files("hinomi.detections") / "rules"))]
     with tempfile.TemporaryDirectory() as data:
-        ruleset = load(Settings(data=Path(data), rules=Rules(shipped=False, folders=tuple(p.resolve() for p in places)))).current()
+        ruleset = load(
+            Settings(data=Path(data), rules=Rules(shipped=False, folders=tuple(p.resolve() for p in places)))
+        ).current()
         compiled = getattr(ruleset, "compiled", {})
         rows = [
-            {"rule": ruleset.rules[name].title, "sample": o.sample, "wanted": "match" if o.wanted else "no match", "ok": o.ok, "why": o.why}
+            {
+                "rule": ruleset.rules[name].title,
+                "sample": o.sample,
+                "wanted": "match" if o.wanted else "no match",
+                "ok": o.ok,
+                "why": o.why,
+            }
             for name, rule in compiled.items()
             if rule.tree is not None
             for o in run(ruleset, name, sample_file(Path(rule.where)))
         ]
-    rows += [{"rule": fault.rule, "sample": fault.where, "wanted": "", "ok": False, "why": fault.reason} for fault in ruleset.faults]
+    rows += [
+        {"rule": fault.rule, "sample": fault.where, "wanted": "", "ok": False, "why": fault.reason}
+        for fault in ruleset.faults
+    ]
     show(rows, ("rule", "sample", "wanted", "ok", "why"), fmt)
     failed = sum(not row["ok"] for row in rows)
     say(_("{passed} of {count} passed").format(passed=len(rows) - failed, count=len(rows)))

@@ -1,0 +1,100 @@
+"""The end of the demo: what is measured, checked and counted, as one object that is printed or written as JSON."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from hinomi.cli.demo.conductor import Seen
+from hinomi.cli.demo.stage import Stage, copy_reports
+
+Record = dict[str, Any]
+
+
+def journal(path: Path) -> list[Record]:
+    """Return the records of the EDR's journal."""
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
+
+
+def isolations(records: list[Record], machine: str) -> list[Record]:
+    """Return the isolation requests of a machine, in order."""
+    wanted = f"/api/machines/{machine}/isolate"
+    return [record for record in records if record["method"] == "POST" and record["path"] == wanted]
+
+
+def _seen_done(records: list[Record], actions: set[str]) -> Iterator[int]:
+    for record in records:
+        shown = record.get("shown") or {}
+        if any(shown.get(action) == "Succeeded" for action in actions):
+            yield record["answered_ns"]
+
+
+def latencies(seen: Seen, path: Path) -> dict[str, float | None]:
+    """Return milliseconds from the last byte of the line to the isolation request and to its being seen done.
+
+    Both ends of each are read outside of hinomi: by the sender, and by the EDR's simulator. None: it did not happen.
+    """
+    scene = next((line for line in seen.lines if line["event"] == "scene" and line["what"] == "malware"), None)
+    found: dict[str, float | None] = {"line_to_isolation_request": None, "line_to_isolation_verified": None}
+    if scene is None:
+        return found
+    records = journal(path)
+    asked = isolations(records, scene["machine"])
+    if asked:
+        found["line_to_isolation_request"] = _ms(scene["last_byte_ns"], asked[0]["received_ns"])
+        actions = {record["action"] for record in asked if record.get("action")}
+        done = next(_seen_done(records, actions), None)
+        found["line_to_isolation_verified"] = None if done is None else _ms(scene["last_byte_ns"], done)
+    return found
+
+
+def _ms(start: int, end: int) -> float:
+    return round((end - start) / 1e6, 1)
+
+
+def summary(stage: Stage, seen: Seen, reports_to: Path | None) -> Record:
+    """Return everything the demo has to say; serve has stopped, so the kept data answers through the command line."""
+    said = {name: _hinomi(stage, *words) for name, words in {
+        "audit": ("audit", "verify"), "reports": ("report", "list"), "incidents": ("incident", "list"),
+        "kinds": ("events", "count", "--by", "event.dataset", "--since", "2d"),
+    }.items()}  # fmt: skip
+    counted = {row["event.dataset"]: row["count"] for row in said["kinds"]}
+    sent, stored = sum(seen.sent.values()), sum(counted.values())
+    sources = json.loads((stage.folder / "data" / "run" / "sources.json").read_text(encoding="utf-8"))
+    accepted = sum(int(source.get("records", 0)) for source in sources.values())
+    host = next((line["host"] for line in seen.lines if line["event"] == "scene" and line["what"] == "malware"), None)
+    asked = [r for r in journal(stage.journal) if r["method"] == "POST" and r["path"].endswith("/isolate")]
+    reports = sorted(said["reports"], key=lambda report: str(report["number"]))
+    found = [
+        {"number": r["number"], "kind": r["kind"], "path": r["path"], "sha256": r["sha256"]}
+        for r in reports
+        if r["path"]
+    ]
+    if reports_to is not None:
+        copy_reports(found, reports_to)
+    return {
+        "seed": stage.options.seed, "fault": stage.options.fault, "malware": stage.options.malware,
+        "steps": [step.as_dict() for step in seen.steps], "latencies_ms": latencies(seen, stage.journal),
+        "sent": sent, "accepted": accepted, "stored": stored, "spooled": max(0, accepted - stored), "unparsed": counted.get("hinomi.unparsed", 0),
+        "isolation_requests": len(asked), "host": _host(stage, host), "incidents": [_incident(row) for row in said["incidents"]],
+        "paged": sorted({line["who"] for line in seen.lines if line["event"] == "paged"}),
+        "reminded": sum(line["event"] == "mail" and line["template"] == "receipt_reminder" for line in seen.lines),
+        "reports": found, "audit": said["audit"], "events_by_dataset": counted,
+    }  # fmt: skip
+
+
+def _incident(row: Record) -> Record:
+    return {name: row[name] for name in ("number", "severity", "category", "title", "host", "assignee", "status")}
+
+
+def _host(stage: Stage, host: str | None) -> Record | None:
+    if host is None:
+        return None
+    shown: Record = _hinomi(stage, "host", "state", host)
+    return {name: shown.get(name) for name in ("id", "state", "observed_at", "detail")}
+
+
+def _hinomi(stage: Stage, *words: str) -> Any:
+    return json.loads(stage.hinomi("--config", str(stage.config), *words, "-o", "json"))

@@ -1,0 +1,53 @@
+"""``hinomi demo``: one school day with an incident in it, through the real doors."""
+
+import click
+
+from hinomi.text import _
+
+FAULTS = ("timeout-after-accept", "refuse", "offline", "500")
+
+
+@click.command(
+    "demo",
+    epilog=_(
+        "Examples:  hinomi demo  ·  hinomi demo --keep /tmp/day --seed 2  ·  hinomi demo --fault edr=offline --plain"
+    ),
+)
+@click.option(
+    "--events", type=click.IntRange(0, 5_000_000), default=20_000, show_default=True, help=_("Events of normal work.")
+)
+@click.option("--seed", type=int, default=1, show_default=True, help=_("Who there is, what they do, who is hit."))
+@click.option(
+    "--without", type=click.Choice(["malware"]), help=_("Leave the malware out: nothing is isolated, nothing reported.")
+)
+@click.option("--fault", metavar="edr=" + "|".join(FAULTS), help=_("What the EDR does wrong."))
+@click.option("--plain", is_flag=True, help=_("Print lines instead of a live screen."))
+@click.option(
+    "--json", "json_file", type=click.Path(dir_okay=False, writable=True), help=_("Write what happened as JSON.")
+)
+@click.option(
+    "--keep", type=click.Path(file_okay=False), help=_("Keep everything in this folder, which must be new or empty.")
+)
+def command(
+    events: int, seed: int, without: str | None, fault: str | None, plain: bool, json_file: str | None, keep: str | None
+) -> int:
+    """Play one school day with an incident: collect, detect, cut off, tell, release, report, prove."""
+    from hinomi.cli.demo.play import play
+    from hinomi.cli.demo.stage import Options
+
+    options = Options(events=events, seed=seed, malware=without is None, fault=_fault(fault))
+    return play(options, plain=plain, json_file=json_file, keep=keep)
+
+
+def _fault(given: str | None) -> str | None:
+    if given is None:
+        return None
+    who, _sign, what = given.partition("=")
+    if who != "edr" or what not in FAULTS:
+        raise click.BadParameter(
+            _("{given!r} is not known; known are {known}").format(
+                given=given, known=", ".join(f"edr={name}" for name in FAULTS)
+            ),
+            param_hint="--fault",
+        )
+    return what
