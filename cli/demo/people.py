@@ -19,7 +19,7 @@ from hinomi.cli.demo.world import Person, World
 
 LINK = re.compile(r"https?://\S+?/([rfp])/[\w.~%-]+")
 #: Mail that wants nothing of its reader but to be read.
-PAGES = ("isolation_failed", "host_offline")
+PAGES = ("isolation_failed", "action_failed", "host_offline")
 #: Who presses the button for a group, and who writes its reports: one of several holders acts, as in a school.
 PRESSES = ("teacher", "principal", "board", "operator")
 WRITES = ("teacher", "vice_principal", "operator")

@@ -76,7 +76,10 @@ class Child:
                 if self.process.poll() is not None:
                     break
                 self._arrived.wait(0.2)
-        raise HinomiError(f"{self.name} did not get ready", where=self._log.name, hint="its log says why")
+        last = Path(self._log.name).read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2][:300]
+        ended = self.process.poll()
+        how = "in time" if ended is None else f"but ended {ended}"
+        raise HinomiError(f"{self.name} did not get ready {how}", where=self._log.name, hint=last or "its log is empty")
 
     def order(self, what: str, **more: Any) -> None:
         """Write one order to its stdin."""

@@ -50,6 +50,14 @@ class Engine:
         self.adapters, self.channels, self.reports = adapters, channels, reports
         self.library: dict[str, Entry] = library.load_library(settings)
 
+    def channels_for(self, role: str) -> list[Channel]:
+        """Return the channels a role is reached by, in order: those whose settings name the role, then mail."""
+        named = [
+            channel for name, channel in self.channels.items()
+            if name != "mail" and role in self.settings.channels.get(name, {}).get("roles", ())
+        ]  # fmt: skip
+        return named + [channel for name, channel in self.channels.items() if name == "mail"]
+
     def on_incident(self, conn: Connection, incident: str, now: datetime) -> None:
         """Match playbooks with an incident that was opened or changed; start what fits."""
         runs.on_incident(self, conn, incident, now)

@@ -77,6 +77,7 @@ def page(
     """Page the operator's lead (and the operator on duty) at once: something needs a human now."""
     base = key or f"page:{step['id'] if step else new_id()}:{state}"
     facts = {"state": state, "step": step["name"] if step else ""}
-    sent = send_role(engine, conn, "operator_lead", "isolation_failed", incident, now, key=base, step=step, facts=facts)
-    if not sent:
-        send_role(engine, conn, "operator", "isolation_failed", incident, now, key=base, step=step, facts=facts)
+    other = step is not None and step["action"] not in (None, "endpoint.isolate")
+    template = "action_failed" if other else "isolation_failed"
+    if not send_role(engine, conn, "operator_lead", template, incident, now, key=base, step=step, facts=facts):
+        send_role(engine, conn, "operator", template, incident, now, key=base, step=step, facts=facts)

@@ -121,7 +121,9 @@ class Executor:
         async with self._limit:
             try:
                 await handlers[row["kind"]](row)
-            except OperationalError as error:  # the state store is away: the lease runs out, then it is looked into again
+            except (
+                OperationalError
+            ) as error:  # the state store is away: the lease runs out, then it is looked into again
                 log.get().error("effect.state_away", kind=row["kind"], error=str(error))
             except Exception as error:  # noqa: BLE001 - one broken effect must not hold up the others
                 log.get().exception("effect.broken", kind=row["kind"], tries=row["tries"])
@@ -353,17 +355,24 @@ class Executor:
         if message is None:
             await self._write(lambda conn, now: self._done(conn, row, now, "its incident is gone"))
             return
-        channel = self.engine.channels.get("mail")
         try:
-            if channel is None:
-                raise ChannelError("no mail server is configured")
-            answer = await channel.send(message)
+            answer = await self._send(message, row["body"]["role"])
         except ChannelError as error:
             problem = error
             await self._write(lambda conn, now: self._unsent(conn, row, problem, now))
             return
         self.failpoint("message.after_send")
         await self._write(lambda conn, now: self._sent(conn, row, message, answer, now))
+
+    async def _send(self, message: Message, role: str) -> str:
+        """Send by the first channel meant for the role that takes it; mail is for everybody, and comes last."""
+        problem = ChannelError("no mail server is configured")
+        for channel in self.engine.channels_for(role):
+            try:
+                return await channel.send(message)
+            except ChannelError as error:
+                problem = error
+        raise problem
 
     def _compose(self, row: Row) -> Message | None:
         body = row["body"]
@@ -384,9 +393,7 @@ class Executor:
         facts = {"incident": incident["number"], "device": (device.asset_no or device.id) if device else incident["host"],
                  "school": directory.tenant_name(incident["tenant"]), "severity": incident["severity"], "matter": incident["title_ja"],
                  "opened": incident["opened_at"], "role": body["role"], **body["facts"]}  # fmt: skip
-        isolation = (
-            rows.find(conn, t.step, run=row["run"], action="endpoint.isolate") if row["run"] else []
-        )
+        isolation = rows.find(conn, t.step, run=row["run"], action="endpoint.isolate") if row["run"] else []
         if "state" not in body["facts"] and isolation:
             words = {"verified": "confirmed", "failed": "failed", "manual": "manual"}
             facts["state"] = words.get(isolation[-1]["state"], "asked")

@@ -15,7 +15,7 @@ FACTS = {
     "role": "school_management",
 }
 TEMPLATES = {
-    "isolation_notice", "release_notice", "isolation_failed", "host_offline", "receipt_reminder", "escalation",
+    "isolation_notice", "release_notice", "isolation_failed", "action_failed", "host_offline", "receipt_reminder", "escalation",
     "report_form", "report_reminder", "report_ready", "approval_request", "decision_request", "manual_task",
     "hold_review",
 }  # fmt: skip
