@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hinomi import log
-from hinomi.clock import from_micros, iso
+from hinomi.clock import from_micros, iso, parse_iso
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.formats import Format, formats
 from hinomi.collectors.values import clean
@@ -116,7 +116,7 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
         event["hinomi.vendor_id"] = str(vendor_id)
     identity = str(vendor_id) if vendor_id is not None else record.place
     event["event.id"] = event_id(record.source, identity, record.raw, index)
-    event.setdefault("@timestamp", iso(from_micros(record.received)))
+    _keep_time(event, record, repaired)
     event["event.ingested"] = iso(from_micros(record.received))
     event["hinomi.source"] = record.source
     _keep_original(event, record, truncated)
@@ -125,6 +125,17 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
     if truncated:
         event["hinomi.truncated"] = sorted(set(truncated))
     return event
+
+
+def _keep_time(event: Event, record: RawRecord, repaired: list[str]) -> None:
+    """Bring ``@timestamp`` to the one form times are kept in; what is no time becomes that of receipt, and is marked."""
+    given = event.get("@timestamp")
+    try:
+        event["@timestamp"] = iso(parse_iso(str(given)))
+    except (ValueError, OverflowError):
+        event["@timestamp"] = iso(from_micros(record.received))
+        if given is not None:
+            repaired.append("@timestamp")
 
 
 def _keep_original(event: Event, record: RawRecord, truncated: list[str]) -> None:

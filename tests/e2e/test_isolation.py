@@ -27,7 +27,9 @@ eventually, macro = world_module.eventually, world_module.macro
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     made = world_module.World(tmp_path_factory.mktemp("world"))
     made.lay_out()
-    made.hinomi("--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "test")
+    made.hinomi(
+        "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "test"
+    )
     try:
         made.start()
         yield made
@@ -73,14 +75,18 @@ def test_a_file_on_a_stick_is_an_incident_and_the_auditor_finds_it(world: Any) -
     header = ",".join(f"c{n}" for n in range(91))
     file = folder / "op.csv"
     file.write_bytes(f"{header}\r\n".encode("cp932"))
-    cells[7] = world_module.time.strftime("%Y/%m/%d %H:%M:%S", world_module.time.gmtime(world_module.time.time() + 9 * 3600))
+    cells[7] = world_module.time.strftime(
+        "%Y/%m/%d %H:%M:%S", world_module.time.gmtime(world_module.time.time() + 9 * 3600)
+    )
     with file.open("ab") as stream:
         stream.write((",".join(cells) + "\r\n").encode("cp932"))
     found = eventually(lambda: [i for i in world.call("incidents")["items"] if i["category"] == "data_egress"])
     assert found
     assert (found[0]["severity"], found[0]["cause"]) == ("high", "internal")
     rows = eventually(lambda: world.call("audit/query", {"file": "成績一覧"})["items"], 20)
-    assert [(row["user"], row["channel"], row["class"], row["destination"]) for row in rows] == [("t1", "usb", "II", "USB-7")]
+    assert [(row["user"], row["channel"], row["class"], row["destination"]) for row in rows] == [
+        ("t1", "usb", "II", "USB-7")
+    ]
     assert world.call("audit/verify")["ok"]
 
 

@@ -17,7 +17,18 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-PLAYBOOK_SECONDS = {"15m": "8s", "30m": "6s", "10m": "2s", "1h": "8s", "4h": "9s", "12h": "20s", "24h": "20s", "1d": "20s", "14d": "60s", "3d": "30s"}
+PLAYBOOK_SECONDS = {
+    "15m": "8s",
+    "30m": "6s",
+    "10m": "2s",
+    "1h": "8s",
+    "4h": "9s",
+    "12h": "20s",
+    "24h": "20s",
+    "1d": "20s",
+    "14d": "60s",
+    "3d": "30s",
+}
 TENANTS = "path,name,kind\nkita,北県,prefecture\nkita/aoba,青葉市,municipality\nkita/aoba/higashi-es,東小学校,school\n"
 PEOPLE = (
     "id,tenant,name,role,mail,mail_off,phone,language,accounts\n"
@@ -100,7 +111,20 @@ class World:
             self._short_playbook()
         self.config.write_text(self._toml() + extra)
         self.hinomi("--config", str(self.config), "directory", "import", str(lists))
-        made = self.hinomi("--config", str(self.config), "key", "create", "--name", "w", "--scope", "ingest", "--source", "winlog", "-o", "json")
+        made = self.hinomi(
+            "--config",
+            str(self.config),
+            "key",
+            "create",
+            "--name",
+            "w",
+            "--scope",
+            "ingest",
+            "--source",
+            "winlog",
+            "-o",
+            "json",
+        )
         self.key = json.loads(made)["key"]
 
     def _short_playbook(self) -> None:
@@ -164,7 +188,9 @@ trusted_for_containment = true
     def start_edr(self) -> None:
         machines = self.folder / "machines.json"
         rows = [line.split(",") for line in (self.folder / "lists/devices.csv").read_text().splitlines()[1:]]
-        machines.write_text(json.dumps([{"id": row[6].partition("=")[2], "computerDnsName": row[2].lower()} for row in rows]))
+        machines.write_text(
+            json.dumps([{"id": row[6].partition("=")[2], "computerDnsName": row[2].lower()} for row in rows])
+        )
         command = [
             sys.executable, "-m", "hinomi.playbooks.vendors.defender.simulator", "--port", str(self.edr), "--control-port", str(self.control),
             "--control-secret", "control", "--client-id", "client", "--client-secret", "secret", "--journal", str(self.folder / "edr.jsonl"),
@@ -175,7 +201,9 @@ trusted_for_containment = true
 
     def serve(self, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
         process = self._spawn([sys.executable, "-m", "hinomi", "serve", "--config", str(self.config)], "serve", env)
-        assert eventually(lambda: self._answers(self.api) and self._answers(self.ingest), 40), (self.folder / "serve.log").read_text()[-3000:]
+        assert eventually(lambda: self._answers(self.api) and self._answers(self.ingest), 40), (
+            self.folder / "serve.log"
+        ).read_text()[-3000:]
         return process
 
     @staticmethod
@@ -211,7 +239,9 @@ trusted_for_containment = true
 
     def post(self, lines: list[dict[str, Any]], **headers: str) -> tuple[int, dict[str, Any]]:
         body = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines).encode()
-        return self.send(f"http://127.0.0.1:{self.ingest}/v1/events/winlog", body, {"Authorization": f"Bearer {self.key}", **headers})
+        return self.send(
+            f"http://127.0.0.1:{self.ingest}/v1/events/winlog", body, {"Authorization": f"Bearer {self.key}", **headers}
+        )
 
     def send(self, url: str, body: bytes | None, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
         request = urllib.request.Request(url, data=body, headers=headers)
@@ -233,10 +263,18 @@ trusted_for_containment = true
 
     def steer_edr(self, path: str, body: Any = None) -> Any:
         data = json.dumps(body).encode() if body is not None else None
-        return self.send(f"http://127.0.0.1:{self.control}/{path}", data, {"Authorization": "Bearer control", "Content-Type": "application/json"})[1]
+        return self.send(
+            f"http://127.0.0.1:{self.control}/{path}",
+            data,
+            {"Authorization": "Bearer control", "Content-Type": "application/json"},
+        )[1]
 
     def isolations(self) -> list[dict[str, Any]]:
-        return [entry for entry in self.steer_edr("journal")["entries"] if entry["path"].endswith("/isolate") and entry["method"] == "POST"]
+        return [
+            entry
+            for entry in self.steer_edr("journal")["entries"]
+            if entry["path"].endswith("/isolate") and entry["method"] == "POST"
+        ]
 
 
 def macro(host: str = "PC-0101", when: str | None = None, **more: Any) -> dict[str, Any]:
