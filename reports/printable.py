@@ -66,10 +66,10 @@ def for_typst(report: ReportModel) -> dict[str, Any]:
             "title": pieces(section.title),
             "rows": [
                 {
-                    "label": printable(row.label),
+                    "label": pieces(row.label),
                     "value": pieces(row.value),
                     "open": row.open,
-                    "note": printable(row.note),
+                    "note": pieces(row.note),
                 }
                 for row in section.rows
             ],

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 GROUPS = {
-    "formats": ("acme.log", "acme.format"), "actions": ("acme.note", "acme.action"), "vendors": ("acme", "acme.vendor"),
+    "formats": ("acme.log", "acme.format"), "fieldmaps": ("acme", "acme.fieldmap"), "actions": ("acme.note", "acme.action"), "vendors": ("acme", "acme.vendor"),
     "channels": ("pager", "acme.channel"), "reports": ("acme_note", "acme.report"),
 }  # fmt: skip
 MODULES = {
@@ -39,6 +39,17 @@ def read(record):
         "@timestamp": found["when"], "event.module": "acme", "event.dataset": "acme.log", "event.category": ["process"], "event.type": ["start"],
         "host.name": found["pc"], "host.os.type": "windows", "process.command_line": found["acme"], "process.executable": "C:\\\\acme.exe",
     }]
+''',
+    "fieldmap": '''
+"""Sigma's names on the events of acme.log."""
+from hinomi.detections.fieldmap import Product, fieldmaps
+
+NAMES = {"CommandLine": ("process.command_line",), "Image": ("process.executable",)}
+
+def route(category, service):
+    return [(("event.dataset", "acme.log"),)] if category == "process_creation" else None
+
+fieldmaps.register("acme")(Product(route=route, names=lambda name, category, service: NAMES.get(name, ())))
 ''',
     "action": '''
 """Writes a note on a device."""
@@ -132,7 +143,7 @@ status: test
 description: A rule from elsewhere.
 author: acme
 date: 2026-11-24
-logsource: {product: windows, category: process_creation}
+logsource: {product: acme, category: process_creation}
 detection:
   acme: {CommandLine|contains: "forbidden"}
   condition: acme
