@@ -7,6 +7,9 @@ from hinomi.settings import Settings
 
 #: A spool block may go when these have it behind them; a hits block when the responder has.
 SPOOL_READERS = ("worker", "storer")
+LIVE, HISTORY = "events", "history"
+SPOOL_LANES = (LIVE, HISTORY)
+"""What comes now, and what a source brings of the past: the past never stands before the present."""
 
 
 @dataclass(frozen=True)

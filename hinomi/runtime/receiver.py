@@ -8,7 +8,7 @@ import asyncio
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +22,7 @@ from hinomi.collectors.sources.http import REMEMBER, HttpSource, IngestApp
 from hinomi.errors import FullError
 from hinomi.event import Block
 from hinomi.runtime.failpoint import hit as failpoint
-from hinomi.runtime.folders import SPOOL_READERS, Folders, partitions
+from hinomi.runtime.folders import HISTORY, LIVE, SPOOL_READERS, Folders, partitions
 from hinomi.runtime.wake import poke
 from hinomi.settings import Settings
 from hinomi.spool import Entry, Log, load_positions
@@ -30,6 +30,7 @@ from hinomi.state import State
 
 _encode = msgspec.msgpack.Encoder().encode
 COMMIT_BYTES = 256 * 1024
+BLOCK_RECORDS = 500
 
 
 def partition_of(settings: Settings, source: str) -> str:
@@ -121,13 +122,11 @@ class Committer:
                 pending.done.set_result(None)
 
     def _append(self, group: list[Pending]) -> None:
-        entries, state = [], {}
+        entries: list[Entry] = []
+        state: dict[str, bytes | None] = {}
         for pending in group:
             batch = pending.batch
-            if batch.records:
-                places, raws = zip(*batch.records, strict=True)
-                block = Block(pending.source, micros(), list(places), list(raws), batch.context, batch.backfill)
-                entries.append(Entry("events", _encode(block), len(raws)))
+            entries += _entries(pending.source, batch)
             state.update({f"{pending.source}/{key}": value for key, value in batch.state.items()})
         failpoint("receiver.before_commit")
         self.log.append(entries, state)
@@ -149,6 +148,21 @@ class Committer:
             }
             if old:
                 self.log.append((), old)
+
+
+def _entries(source: str, batch: Batch) -> Iterator[Entry]:
+    """Yield a batch as blocks that take a worker a few hundredths of a second at most."""
+    received, lane = micros(), HISTORY if batch.backfill else LIVE
+    places, raws = list[str](), list[bytes]()
+    size = 0
+    for number, (place, raw) in enumerate(batch.records, 1):
+        places.append(place)
+        raws.append(raw)
+        size += len(raw)
+        if len(raws) == BLOCK_RECORDS or size >= COMMIT_BYTES or number == len(batch.records):
+            block = Block(source, received, places, raws, batch.context, batch.backfill)
+            yield Entry(lane, _encode(block), len(raws))
+            places, raws, size = [], [], 0
 
 
 class Urgent(Batch):

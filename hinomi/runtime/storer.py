@@ -18,8 +18,8 @@ from hinomi.errors import HinomiError
 from hinomi.event import Block, Event
 from hinomi.events import EventStore, Flush
 from hinomi.runtime.failpoint import hit as failpoint
-from hinomi.runtime.folders import Folders
-from hinomi.runtime.worker import Detected
+from hinomi.runtime.folders import SPOOL_LANES, Folders
+from hinomi.runtime.worker import Detected, detected_of
 from hinomi.settings import Settings
 from hinomi.spool import Log, save_position
 from hinomi.state import State
@@ -29,12 +29,11 @@ FLUSH_BYTES = 16 << 20
 
 
 @dataclass
-class Partition:
-    """One partition as the storer sees it."""
+class Lane:
+    """One lane of a partition as the storer sees it: what is stored, and what is read and not yet stored."""
 
+    partition: str
     name: str
-    spool: Log
-    hits: Log
     app_id: str
     stored: int
     read: int
@@ -43,10 +42,15 @@ class Partition:
     bytes: int = 0
     since: float = 0.0
 
-    def detected(self) -> Detected:
-        """Return how far the worker is."""
-        saved = self.hits.state(f"detected:{self.spool.id}")
-        return msgspec.msgpack.decode(saved, type=Detected) if saved else Detected()
+
+@dataclass
+class Partition:
+    """One partition's logs and lanes."""
+
+    name: str
+    spool: Log
+    hits: Log
+    lanes: list[Lane]
 
 
 class Storer:
@@ -63,17 +67,20 @@ class Storer:
 
     def _open(self, name: str) -> Partition:
         spool, hits = Log(self.folders.spool(name)), Log(self.folders.hits(name))
-        app_id = f"{spool.id}:{name}"
-        stored = self.store.position(app_id)
-        return Partition(name, spool, hits, app_id, stored, stored)
+        app_ids = {lane: f"{spool.id}:{name}:{lane}" for lane in SPOOL_LANES}
+        stored = {lane: self.store.position(app_id) for lane, app_id in app_ids.items()}
+        lanes = [Lane(name, lane, app_id, stored[lane], stored[lane]) for lane, app_id in app_ids.items()]
+        return Partition(name, spool, hits, lanes)
 
     def step(self) -> bool:
         """Read what is detected and flush what is due; return whether there may be more at once."""
         more = False
         for partition in self.partitions:
-            more = self._fill(partition) or more
-            if self._due(partition):
-                self._flush(partition)
+            detected = detected_of(partition.hits, partition.spool)
+            for lane in partition.lanes:
+                more = self._fill(partition, lane, detected[lane.name]) or more
+                if self._due(lane):
+                    self._flush(partition, lane)
         if time.monotonic() - self._maintained > 3600:
             self._maintained = time.monotonic()
             self.store.maintain()
@@ -87,20 +94,19 @@ class Storer:
                 classes[str(source.retention_days)] = source.retention_days
         return classes
 
-    def _fill(self, partition: Partition) -> bool:
-        if partition.events >= 2 * self.settings.store.flush_events:
+    def _fill(self, partition: Partition, lane: Lane, detected: Detected) -> bool:
+        if lane.events >= 2 * self.settings.store.flush_events:
             return False  # the store is away: what is read already waits in memory, the rest in the spool
-        detected = partition.detected()
-        rows = partition.spool.read(partition.read, lane="events", limit=16, upto=detected.seq)
+        rows = partition.spool.read(lane.read, lane=lane.name, limit=16, upto=detected.seq)
         for row in rows:
             block = _block(row.payload)
             events = self.reader.read_block(block, self._directory(detected.version_of(row.seq)))
-            if not partition.blocks:
-                partition.since = time.monotonic()
-            partition.blocks.append((row.seq, events))
-            partition.events += len(events)
-            partition.bytes += len(row.payload)
-            partition.read = row.seq
+            if not lane.blocks:
+                lane.since = time.monotonic()
+            lane.blocks.append((row.seq, events))
+            lane.events += len(events)
+            lane.bytes += len(row.payload)
+            lane.read = row.seq
         return bool(rows)
 
     def _directory(self, version: int) -> Directory:
@@ -111,30 +117,32 @@ class Storer:
                 self._directories.pop(next(iter(self._directories)))
         return self._directories[version]
 
-    def _due(self, partition: Partition) -> bool:
-        if not partition.blocks:
+    def _due(self, lane: Lane) -> bool:
+        if not lane.blocks:
             return False
         store = self.settings.store
-        age = time.monotonic() - partition.since
-        return partition.events >= store.flush_events or partition.bytes >= FLUSH_BYTES or age >= store.flush_seconds
+        age = time.monotonic() - lane.since
+        return lane.events >= store.flush_events or lane.bytes >= FLUSH_BYTES or age >= store.flush_seconds
 
-    def _flush(self, partition: Partition) -> None:
+    def _flush(self, partition: Partition, lane: Lane) -> None:
         try:
-            self.store.append(Flush(partition.app_id, partition.blocks))
+            self.store.append(Flush(lane.app_id, lane.blocks))
         except (OSError, HinomiError) as error:
             log.get().error("storer.append_failed", partition=partition.name, error=str(error))
-            partition.since = time.monotonic()  # again after another flush interval; nothing is lost
+            lane.since = time.monotonic()  # again after another flush interval; nothing is lost
             return
         failpoint("storer.after_append")
-        partition.stored = partition.blocks[-1][0]
-        partition.blocks, partition.events, partition.bytes = [], 0, 0
-        save_position(self.folders.positions, partition.spool.id, "storer", {"events": partition.stored})
+        lane.stored = lane.blocks[-1][0]
+        lane.blocks, lane.events, lane.bytes = [], 0, 0
+        stored = {each.name: each.stored for each in partition.lanes}
+        save_position(self.folders.positions, partition.spool.id, "storer", stored)
 
     def flush_all(self) -> None:
         """Write what has been read, whether due or not."""
         for partition in self.partitions:
-            if partition.blocks:
-                self._flush(partition)
+            for lane in partition.lanes:
+                if lane.blocks:
+                    self._flush(partition, lane)
 
     def close(self) -> None:
         """Write what has been read, and let go."""

@@ -22,7 +22,7 @@ from hinomi.errors import FullError
 from hinomi.event import Block, Event
 from hinomi.hits import Hit, RuleInfo
 from hinomi.runtime.failpoint import hit as failpoint
-from hinomi.runtime.folders import Folders
+from hinomi.runtime.folders import HISTORY, LIVE, SPOOL_LANES, Folders
 from hinomi.runtime.wake import Waker, poke
 from hinomi.settings import Settings
 from hinomi.spool import Entry, Log, load_positions, save_position
@@ -34,7 +34,7 @@ _block = msgspec.msgpack.Decoder(Block).decode
 
 
 class Detected(msgspec.Struct):
-    """What the storer must know: up to where it is detected, and which directory version read which blocks."""
+    """What the storer must know of a lane: up to where it is detected, and which directory version read which blocks."""
 
     seq: int = 0
     versions: list[tuple[int, int]] = []
@@ -43,6 +43,16 @@ class Detected(msgspec.Struct):
     def version_of(self, seq: int) -> int:
         """Return the directory version that block ``seq`` was read with."""
         return next((version for first, version in reversed(self.versions) if first <= seq), 0)
+
+
+def _key(spool: Log, lane: str) -> str:
+    return f"detected:{spool.id}:{lane}"
+
+
+def detected_of(hits: Log, spool: Log) -> dict[str, Detected]:
+    """Return per lane how far a partition's worker is, as its hits log has it."""
+    saved = {lane: hits.state(_key(spool, lane)) for lane in SPOOL_LANES}
+    return {lane: msgspec.msgpack.decode(raw, type=Detected) if raw else Detected() for lane, raw in saved.items()}
 
 
 class Evidence:
@@ -73,8 +83,7 @@ class Worker:
         self.hits = Log(self.folders.hits(partition), max_bytes=settings.spool.max_bytes, writable=True)
         self.reader = Reader(settings)
         self.rules = load(settings)
-        saved = self.hits.state(f"detected:{self.spool.id}")
-        self.detected = msgspec.msgpack.decode(saved, type=Detected) if saved else Detected()
+        self.detected = detected_of(self.hits, self.spool)
         self.evidence = Evidence()
         self.directory = Directory()
         self._looked = self._saved = 0.0
@@ -89,16 +98,20 @@ class Worker:
     def step(self) -> bool:
         """Take the next blocks; return whether there were any."""
         self._refresh_directory()
-        rows = self.spool.read(self.detected.seq, lane="events", limit=BLOCKS)
+        rows = [
+            *self.spool.read(self.detected[LIVE].seq, lane=LIVE, limit=BLOCKS),
+            *self.spool.read(self.detected[HISTORY].seq, lane=HISTORY, limit=1),
+        ]
         pending: list[Hit] = []
         for row in rows:
             ruleset = self.rules.current()
-            pending += self._match(ruleset, _block(row.payload), row.seq)
+            pending += self._match(ruleset, _block(row.payload))
+            self.detected[row.lane].seq = row.seq
             urgent = any(hit.rule.urgent for hit in pending)
             if urgent or len(pending) > 2000:
                 self._commit(pending)
                 pending = []
-        if pending or (self.detected.seq and time.monotonic() - self._saved >= 1.0):
+        if pending or (self._moved() and time.monotonic() - self._saved >= 1.0):
             self._commit(pending)
         return bool(rows)
 
@@ -109,18 +122,21 @@ class Worker:
         self._looked = now
         with self.state.read() as conn:
             self.directory = load_directory(conn)
-        versions = self.detected.versions
-        if not versions or versions[-1][1] != self.directory.version:
-            versions.append((self.detected.seq + 1, self.directory.version))
-            del versions[:-100]
+        for lane in self.detected.values():
+            versions = lane.versions
+            if not versions or versions[-1][1] != self.directory.version:
+                versions.append((lane.seq + 1, self.directory.version))
+                del versions[:-100]
 
-    def _match(self, ruleset: RuleSet, block: Block, seq: int) -> list[Hit]:
+    def _moved(self) -> bool:
+        return any(lane.seq for lane in self.detected.values())
+
+    def _match(self, ruleset: RuleSet, block: Block) -> list[Hit]:
         events = self.reader.read_block(block, self.directory)
         result = ruleset.match(events)
         for fault in result.faults:
             log.get().warning("worker.rule_fault", rule=fault.rule, reason=fault.reason)
         trusted = self._trusted(block.source)
-        self.detected.seq = seq
         return [self._hit(ruleset, rule, events[index], block, trusted) for index, rule in result.hits]
 
     def _trusted(self, source: str) -> bool:
@@ -156,7 +172,7 @@ class Worker:
         failpoint("worker.before_commit")
         urgent = [hit for hit in pending if hit.rule.urgent]
         rest = [hit for hit in pending if not hit.rule.urgent]
-        state = {f"detected:{self.spool.id}": msgspec.msgpack.encode(self.detected)}
+        state = {_key(self.spool, lane): msgspec.msgpack.encode(found) for lane, found in self.detected.items()}
         entries = [
             Entry(lane, hits_module.encode(found), len(found))
             for lane, found in (("urgent", urgent), ("rest", rest))
@@ -170,7 +186,9 @@ class Worker:
             self.hits.append([entry for entry in entries if entry.lane == "urgent"], state, force=True)
         failpoint("worker.after_commit")
         self._saved = time.monotonic()
-        save_position(self.folders.positions, self.spool.id, "worker", {"events": self.detected.seq})
+        save_position(
+            self.folders.positions, self.spool.id, "worker", {lane: found.seq for lane, found in self.detected.items()}
+        )
         if entries:
             poke(self.folders.run, "responder")
         poke(self.folders.run, "storer")
