@@ -2,15 +2,28 @@
 
 import hashlib
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from hinomi.collectors import winlog
 from hinomi.detections.fieldmap import Condition, Product, fieldmaps
 from hinomi.hits import LEVELS, RuleInfo
 
-VERSION = "1"
-"""Of this compiler: part of the cache's key."""
+
+def code_version() -> str:
+    """Return a mark of all code that decides what a rule compiles to: this package, the field maps, pySigma."""
+    paths = {*Path(__file__).parent.glob("*.py"), Path(winlog.__file__)}
+    for _, table in fieldmaps:
+        make = table.route if isinstance(table, Product) else table.judge
+        if code := getattr(make, "__code__", None):
+            paths.add(Path(code.co_filename))
+    mark = hashlib.sha256(version("pysigma").encode())
+    for path in sorted(paths):
+        mark.update(path.read_bytes())
+    return mark.hexdigest()[:16]
 
 
 class Compiled(msgspec.Struct, omit_defaults=True):
@@ -28,9 +41,9 @@ class Compiled(msgspec.Struct, omit_defaults=True):
 
 
 def key_of(document: dict[str, Any], product: str | None) -> str:
-    """Return the key of a rule's content; our own field map counts as part of it."""
+    """Return the key of a rule's content, with the product whose field map it is read by."""
     content = msgspec.json.encode(document, enc_hook=str, order="deterministic")
-    return hashlib.sha256(VERSION.encode() + (product or "").encode() + content).hexdigest()
+    return hashlib.sha256((product or "").encode() + content).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import msgspec
 
 from hinomi import log
 from hinomi.detections import RuleFault
-from hinomi.detections.engine.compiling import VERSION, Compiled, compile_rule, key_of
+from hinomi.detections.engine.compiling import Compiled, code_version, compile_rule, key_of
 from hinomi.detections.engine.ruleset import SimpleRuleSet, make
 from hinomi.detections.engine.safe_yaml import load_all
 from hinomi.errors import ConfigError
@@ -31,7 +31,7 @@ class RuleFolders:
     def __init__(self, settings: Settings):
         """Load everything once."""
         self._settings = settings
-        self._cache_path = settings.data / "cache" / "rules" / f"compiled-{VERSION}.msgpack"
+        self._cache_path = settings.data / "cache" / "rules" / f"compiled-{code_version()}.msgpack"
         self._cache = self._read_cache()
         self._files: dict[Path, tuple[tuple[int, int], list[Compiled]]] = {}
         self._looked = 0.0
@@ -60,6 +60,8 @@ class RuleFolders:
             log.get().info(
                 "rules.loaded", generation=generation, rules=len(self._set.rules), faults=len(self._set.faults)
             )
+            for fault in self._set.faults[:20]:
+                log.get().warning("rules.fault", rule=fault.rule, where=fault.where, reason=fault.reason)
         return self._set
 
     def _refresh(self) -> bool:
@@ -110,6 +112,8 @@ class RuleFolders:
             temporary = self._cache_path.with_suffix(f".{time.monotonic_ns()}")
             temporary.write_bytes(_encode(self._cache))
             temporary.replace(self._cache_path)
+            for old in set(self._cache_path.parent.glob("compiled-*")) - {self._cache_path}:
+                old.unlink(missing_ok=True)
         except OSError as error:  # a cache is only a cache
             log.get().warning("rules.cache_not_written", error=str(error))
 

@@ -182,8 +182,8 @@ def _cidr(field: str, network_text: str) -> Predicate:
 def _compare(field: str, operand: list[Any]) -> Predicate:
     sign, limit = operand
     tests: dict[str, Callable[[float], bool]] = {
-        "<": lambda n: n < limit, "<=": lambda n: n <= limit, ">": lambda n: n > limit, ">=": lambda n: n >= limit,
-        "!=": lambda n: n != limit,
+        "lt": lambda n: n < limit, "lte": lambda n: n <= limit, "gt": lambda n: n > limit, "gte": lambda n: n >= limit,
+        "neq": lambda n: n != limit,
     }  # fmt: skip
     test = tests[sign]
 

@@ -95,7 +95,7 @@ class TreeBuilder:
             (SigmaCIDRExpression, lambda v: ("cidr", str(ipaddress.ip_network(v.cidr, strict=False)))),
             (SigmaTimestampPart, lambda v: ("part", [v.timestamp_part.name.lower(), int(v.number)])),
             (SigmaNumber, lambda v: ("eq", _number(v.number))),
-            (SigmaCompareExpression, lambda v: ("cmp", [v.op.value, float(v.number.number)])),
+            (SigmaCompareExpression, lambda v: ("cmp", [v.op.name.lower(), float(v.number.number)])),
             (SigmaFieldReference, lambda v: ("ref", [self._names(v.field), bool(v.starts_with), bool(v.ends_with)])),
             (SigmaExists, lambda v: ("exists", bool(v.exists))),
             (SigmaNull, lambda v: ("null", None)),
