@@ -112,7 +112,7 @@ class RuleFolders:
             temporary = self._cache_path.with_suffix(f".{time.monotonic_ns()}")
             temporary.write_bytes(_encode(self._cache))
             temporary.replace(self._cache_path)
-            for old in set(self._cache_path.parent.glob("compiled-*")) - {self._cache_path}:
+            for old in set(self._cache_path.parent.glob("*.msgpack")) - {self._cache_path}:
                 old.unlink(missing_ok=True)
         except OSError as error:  # a cache is only a cache
             log.get().warning("rules.cache_not_written", error=str(error))

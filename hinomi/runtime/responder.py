@@ -7,6 +7,7 @@ the outbox's effects follow outside of it. APScheduler only ticks the sweeps; it
 import asyncio
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,9 @@ from hinomi.state import State, t
 
 LANES = ("urgent", "rest")
 BATCH_HITS = 4000
+THREADS = 32
+REST_EVERY = 0.25
+"""Seconds between two looks at what is not urgent: gathered, a flood costs the state store little."""
 
 
 @dataclass
@@ -70,9 +74,11 @@ class Responder:
         self._generation = rules.current().generation
         self._readers: dict[str, HitsReader] = {}
         self._work = asyncio.Event()
+        self._rested, self._waits = 0.0, False
 
     async def run(self, waker: Waker, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set: hits and effects beside each other."""
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS))
         scheduler = AsyncIOScheduler(
             timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         )
@@ -86,8 +92,8 @@ class Responder:
                     effects.result()  # a fault there ends this process: the supervisor starts it again
                 more = await asyncio.to_thread(self.take)
                 self._work.set()
-                if not more:
-                    await waker.wait(1.0)
+                if not more:  # what is not urgent may wait a little, to be taken together
+                    await waker.wait(REST_EVERY if self._waits else 1.0)
         finally:
             self._work.set()
             scheduler.shutdown(wait=False)
@@ -95,10 +101,11 @@ class Responder:
             await asyncio.to_thread(self._write_seal)
 
     async def _effects(self, stop: asyncio.Event) -> None:
+        self.executor.on_end(self._work.set)
         while not stop.is_set():
             self._work.clear()
             try:
-                wait = await self.executor.run_due()
+                wait = await self.executor.start_due()
             except OperationalError as error:
                 log.get().error("responder.state_away", error=str(error))
                 wait = 1.0
@@ -108,6 +115,7 @@ class Responder:
                     await self._work.wait()
             except TimeoutError:
                 pass
+        await self.executor.settle()
 
     async def _tick(self) -> None:
         await asyncio.to_thread(self._tick_now)
@@ -129,17 +137,16 @@ class Responder:
         self.seals.write(head, self.clock.now())
 
     def take(self) -> bool:
-        """Take one batch of each partition's hits; return whether any were there."""
+        """Take one batch of each partition's hits, what is urgent first; return whether to look again at once."""
         self._reload()
-        found = False
-        for lane in LANES:
-            for name in self.names:
-                reader = self._reader(name)
-                if reader is not None and self._take(reader, lane):
-                    found = True
-            if found and lane == "urgent":
-                return True
-        return found
+        readers = [reader for name in self.names if (reader := self._reader(name)) is not None]
+        if sum(self._take(reader, "urgent") for reader in readers):
+            return True
+        self._waits = time.monotonic() - self._rested < REST_EVERY
+        if self._waits:
+            return False
+        self._rested = time.monotonic()
+        return sum(self._take(reader, "rest") for reader in readers) > 0
 
     def _reload(self) -> None:
         ruleset = self.rules.current()

@@ -1,6 +1,8 @@
 """The state store: SQLAlchemy on SQLite (WAL, FULL, BEGIN IMMEDIATE), made and upgraded by Alembic."""
 
 import secrets
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import as_file, files
@@ -15,12 +17,38 @@ from hinomi.state import tables as t
 __all__ = ["State", "get_setting", "new_id", "next_number", "set_setting", "t"]
 
 
+class _Turns:
+    """A lock that is given in the order it was asked for: SQLite's own waiting lets a busy writer overtake for ever."""
+
+    def __init__(self) -> None:
+        self._inner = threading.Lock()
+        self._queue: deque[threading.Event] = deque()
+        self._taken = False
+
+    def __enter__(self) -> None:
+        with self._inner:
+            if not self._taken:
+                self._taken = True
+                return
+            turn = threading.Event()
+            self._queue.append(turn)
+        turn.wait()
+
+    def __exit__(self, *_: object) -> None:
+        with self._inner:
+            if self._queue:
+                self._queue.popleft().set()
+            else:
+                self._taken = False
+
+
 class State:
     """An open state store. ``write()`` is one short transaction; ``read()`` sees one snapshot."""
 
     def __init__(self, url: str):
         """Open the database at an SQLAlchemy URL; makes the folder of a SQLite file."""
         self.url = url
+        self._turns = _Turns()
         if url.startswith("sqlite:///"):
             Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
         self.engine: Engine = create_engine(url)
@@ -42,7 +70,7 @@ class State:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that holds the write lock from its start; commits at the end."""
-        with self.engine.execution_options(hinomi_begin="IMMEDIATE").connect() as conn, conn.begin():
+        with self._turns, self.engine.execution_options(hinomi_begin="IMMEDIATE").connect() as conn, conn.begin():
             yield conn
 
     @contextmanager

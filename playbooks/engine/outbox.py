@@ -44,13 +44,38 @@ class Executor:
         self.state, self.engine, self.clock, self.failpoint = state, engine, clock, failpoint
         self.owner = new_id()
         self._reclaimed = False
-        self._limit = asyncio.Semaphore(AT_ONCE)
+        self._running: dict[asyncio.Task[None], Row] = {}
+        self._building = asyncio.Semaphore(1)  # a report takes a core for a second
+        self._ended: Callable[[], None] = lambda: None
+
+    def on_end(self, wake: Callable[[], None]) -> None:
+        """Have ``wake`` called when an effect has ended: there is room, and often a next one."""
+        self._ended = wake
+
+    async def start_due(self) -> float | None:
+        """Start what is due and do not wait for it; return seconds until the next (None: nothing waits).
+
+        What is urgent starts whatever else is running; of the rest, at most `AT_ONCE` run beside each other.
+        """
+        for row in await asyncio.to_thread(self._lease):
+            task = asyncio.create_task(self._one(row))
+            self._running[task] = row
+            task.add_done_callback(self._end)
+        return await asyncio.to_thread(self._next)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self._ended()
+
+    async def settle(self) -> None:
+        """Wait until what was started has ended."""
+        while self._running:
+            await asyncio.wait(self._running)
 
     async def run_due(self) -> float | None:
-        """Carry out what is due; return seconds until the next (0: more is due; None: nothing waits)."""
-        leased = await asyncio.to_thread(self._lease)
-        if leased:
-            await asyncio.gather(*(self._one(row) for row in leased))
+        """Carry out what is due, all of it; return seconds until the next (0: more is due; None: nothing waits)."""
+        await self.start_due()
+        await self.settle()
         return await asyncio.to_thread(self._next)
 
     def _lease(self) -> list[Row]:
@@ -59,14 +84,13 @@ class Executor:
         with self.state.read() as conn:
             due = (table.c.state == "waiting") & (table.c.due_at <= iso(now))
             stale = (table.c.state == "leased") & ((table.c.lease_until <= iso(now)) | (not self._reclaimed))
-            ids = (
-                conn.execute(
-                    select(table.c.id).where(due | stale).order_by(desc(table.c.urgent), table.c.due_at).limit(64)
-                )
-                .scalars()
-                .all()
-            )
+            query = select(table.c.id, table.c.urgent).where(due | stale)
+            found = conn.execute(query.order_by(desc(table.c.urgent), table.c.due_at).limit(64)).all()
         self._reclaimed = True
+        running = {row["id"]: row["urgent"] for row in list(self._running.values())}
+        room = max(AT_ONCE - sum(not urgent for urgent in running.values()), 0)
+        fresh = [row for row in found if row.id not in running]
+        ids = [row.id for row in fresh if row.urgent] + [row.id for row in fresh if not row.urgent][:room]
         if not ids:
             return []
         leased = []
@@ -118,17 +142,14 @@ class Executor:
         handlers: dict[str, Callable[[Row], Awaitable[None]]] = {
             "action": self._action, "verify": self._verify, "message": self._message, "report": self._report,
         }  # fmt: skip
-        async with self._limit:
-            try:
-                await handlers[row["kind"]](row)
-            except (
-                OperationalError
-            ) as error:  # the state store is away: the lease runs out, then it is looked into again
-                log.get().error("effect.state_away", kind=row["kind"], error=str(error))
-            except Exception as error:  # noqa: BLE001 - one broken effect must not hold up the others
-                log.get().exception("effect.broken", kind=row["kind"], tries=row["tries"])
-                problem = f"{type(error).__name__}: {error}"
-                await self._write(lambda conn, now: self._broken(conn, row, problem, now))
+        try:
+            await handlers[row["kind"]](row)
+        except OperationalError as error:  # the state store is away: the lease runs out, then it is looked into again
+            log.get().error("effect.state_away", kind=row["kind"], error=str(error))
+        except Exception as error:  # noqa: BLE001 - one broken effect must not hold up the others
+            log.get().exception("effect.broken", kind=row["kind"], tries=row["tries"])
+            problem = f"{type(error).__name__}: {error}"
+            await self._write(lambda conn, now: self._broken(conn, row, problem, now))
 
     async def _write(self, change: Callable[[Connection, datetime], None]) -> None:
         def write() -> None:
@@ -469,7 +490,8 @@ class Executor:
             await self._write(lambda conn, now: self._done(conn, row, now, "no report builder"))
             return
         try:
-            built = await asyncio.to_thread(builder.build, report_id, self.clock.now())
+            async with self._building:
+                built = await asyncio.to_thread(builder.build, report_id, self.clock.now())
         except (HinomiError, OSError) as error:
             problem = str(error)
             log.get().error("report.not_built", error=problem)

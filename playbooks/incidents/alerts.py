@@ -107,7 +107,8 @@ def _record(conn: Connection, group: _Group, members: list[Hit], now: datetime) 
     vendor_id = members[-1].vendor_id
     key = (table.c.tenant == group.tenant) & (table.c.rule_id == group.rule) & (table.c.entity == group.entity)
     key &= (table.c.vendor_id == vendor_id) if vendor_id else (table.c.hour == group.hour)
-    row = conn.execute(select(table).where(key).order_by(desc(table.c.number)).limit(1)).first()
+    columns = [column for column in table.c if column.name != "evidence"]  # up to 64 KiB: read where it grows
+    row = conn.execute(select(*columns).where(key).order_by(desc(table.c.number)).limit(1)).first()
     if row is not None and row.status == "closed":
         if row.disposition in KEPT_CLOSED:
             conn.execute(
@@ -127,13 +128,15 @@ def _record(conn: Connection, group: _Group, members: list[Hit], now: datetime) 
         "count": row._mapping["count"] + len(fresh),
         "first_seen": min(row.first_seen, *(hit.time for hit in fresh)),
         "last_seen": max(row.last_seen, *(hit.time for hit in fresh)),
-        "evidence": _evidence(row.evidence, fresh),
         "event_ids": (list(row.event_ids) + [hit.event_id for hit in fresh])[-MOST_IDS:],
         "level": incidents.worst(row.level, fresh[-1].rule.level),
         "trusted": row.trusted or any(hit.trusted for hit in fresh),
         "file_class": incidents.classes(row.file_class, *(hit.file_class for hit in fresh)),
         "updated_at": iso(now),
     }
+    if any(hit.event is not None for hit in fresh):
+        kept = conn.execute(select(table.c.evidence).where(table.c.id == row.id)).scalar_one()
+        values["evidence"] = _evidence(kept, fresh)
     conn.execute(update(table).where(table.c.id == row.id).values(**values))
     return {**row._mapping, **values}
 
