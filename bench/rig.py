@@ -149,7 +149,11 @@ class Rig:
         headers = {"Authorization": f"Bearer {self.admin}", "Content-Type": "application/json"}
         content = json.dumps(body) if body is not None else None
         connection.request("POST" if body is not None else "GET", f"/api/v1/{path}", content, headers)
-        return json.loads(connection.getresponse().read())
+        answer = connection.getresponse()
+        found = json.loads(answer.read())
+        if answer.status >= 400:
+            raise RuntimeError(f"{path}: {found}")
+        return found
 
     def sender(self, name: str, rate: int, seconds: float, *, source: str = "winlog", **more: Any) -> Child:
         """Start a process that sends ``rate`` events a second (0: as fast as it can) of normal work."""

@@ -1,7 +1,7 @@
 """A sender of normal work over HTTP, in a process of its own: ``python -m bench.sender PLAN`` (JSON).
 
 PLAN: port, key, rate (events/s; 0 = as fast as it can), seconds, source; batch, backfill, mark (a word put into every
-event), count (stop after so many). Prints one line when it starts and one when it ends.
+event), count (stop after so many), hold (a file: while it is there, nothing is sent). Prints one line when it starts and one when it ends.
 """
 
 import http.client
@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from hinomi.cli.demo import generator, world
@@ -32,8 +33,11 @@ def send(plan: dict[str, Any]) -> dict[str, Any]:
     connection = http.client.HTTPConnection("127.0.0.1", plan["port"], timeout=60)
     print(json.dumps({"event": "started"}), flush=True)
     accepted = refused = number = 0
+    hold = Path(plan.get("hold", "/nowhere"))
     start = time.monotonic()
     while time.monotonic() - start < plan["seconds"] and accepted < plan.get("count", 1 << 60):
+        while hold.exists():
+            time.sleep(0.02)
         if plan["rate"]:
             time.sleep(max(0.0, start + number * batch / plan["rate"] - time.monotonic()))
         connection.request("POST", f"/v1/events/{plan['source']}", bodies[number % len(bodies)], headers)

@@ -6,13 +6,14 @@ nothing that a record holds can make this raise.
 
 import base64
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from hinomi import log
 from hinomi.clock import from_micros, iso, parse_iso
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.formats import Format, formats
-from hinomi.collectors.values import clean
+from hinomi.collectors.values import LONGEST, clean
 from hinomi.directory import Directory
 from hinomi.errors import UnknownComponentError
 from hinomi.event import Block, Event, RawRecord, event_id
@@ -108,6 +109,9 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
             break
         if value is None or value == []:
             continue
+        if type(value) is str and value.isascii() and len(value) <= LONGEST and "\x00" not in value:
+            event[name] = value  # nearly all values; `clean` would say the same
+            continue
         kept = clean(value, name, repaired, truncated)
         if kept is not None and kept != []:
             event[name] = kept
@@ -117,7 +121,7 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
     identity = str(vendor_id) if vendor_id is not None else record.place
     event["event.id"] = event_id(record.source, identity, record.raw, index)
     _keep_time(event, record, repaired)
-    event["event.ingested"] = iso(from_micros(record.received))
+    event["event.ingested"] = _received(record.received)
     event["hinomi.source"] = record.source
     _keep_original(event, record, truncated)
     if repaired:
@@ -127,13 +131,19 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
     return event
 
 
+@lru_cache(64)
+def _received(micros: int) -> str:
+    """Return a block's time of receipt, which all its records share."""
+    return iso(from_micros(micros))
+
+
 def _keep_time(event: Event, record: RawRecord, repaired: list[str]) -> None:
     """Bring ``@timestamp`` to the one form times are kept in; what is no time becomes that of receipt, and is marked."""
     given = event.get("@timestamp")
     try:
         event["@timestamp"] = iso(parse_iso(str(given)))
     except (ValueError, OverflowError):
-        event["@timestamp"] = iso(from_micros(record.received))
+        event["@timestamp"] = _received(record.received)
         if given is not None:
             repaired.append("@timestamp")
 

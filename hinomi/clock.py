@@ -42,7 +42,7 @@ class FakeClock:
 
 def iso(moment: datetime) -> str:
     """Return ``2026-11-21T11:58:49.123456Z``, the one form in which times are kept."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_iso(text: str) -> datetime:

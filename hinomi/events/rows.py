@@ -47,19 +47,20 @@ def _convert(kind: str, value: Any) -> Any:
 def batch_of(events: Sequence[Event], columns: Sequence[str], retention: int) -> pa.Table:
     """Return events as one Arrow table."""
     kinds = {name: kind_of(name) for name in columns}
-    data: dict[str, list[Any]] = {name: [] for name in (*columns, REST, "day", "retention")}
-    for event in events:
-        rest = dict(event)
-        for name, kind in kinds.items():
-            value = event.get(name)
-            kept = None if value is None else _convert(kind, value)
-            if kept is not None:
-                rest.pop(name)
-            data[name].append(kept)
-        data[REST].append(orjson.dumps(rest).decode() if rest else None)
-        moment = data["@timestamp"][-1]
-        data["day"].append(moment.strftime("%Y-%m-%d") if moment else "1970-01-01")
-        data["retention"].append(str(event.get("hinomi.retention", retention)))
+    data: dict[str, list[Any]] = {name: [None] * len(events) for name in (*columns, REST, "day", "retention")}
+    for index, event in enumerate(events):
+        rest: Event = {}
+        for name, value in event.items():
+            kind = kinds.get(name)
+            kept = None if kind is None or value is None else _convert(kind, value)
+            if kept is None:
+                rest[name] = value
+            else:
+                data[name][index] = kept
+        if rest:
+            data[REST][index] = orjson.dumps(rest).decode()
+        data["day"][index] = event["@timestamp"][:10] if data["@timestamp"][index] else "1970-01-01"
+        data["retention"][index] = str(event.get("hinomi.retention", retention))
     return pa.table(data, schema=schema_of(columns))
 
 

@@ -7,6 +7,7 @@ when the supervisor that started it is gone.
 import argparse
 import asyncio
 import ctypes
+import gc
 import os
 import signal
 import threading
@@ -60,6 +61,12 @@ async def _until_signal(start: Callable[[asyncio.Event], object]) -> None:
     await start(stop)  # type: ignore[misc]  # every role's run() is a coroutine
 
 
+def _collect_rarely() -> None:
+    """Events are freed as they go; looking for cycles among tens of thousands of them costs a fifth of the time."""
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
+
 def run_worker(settings: Settings, partition: str) -> None:
     """Match one partition's events until SIGTERM."""
     from hinomi.runtime.wake import Waker
@@ -72,6 +79,7 @@ def run_worker(settings: Settings, partition: str) -> None:
     if not _wait_for([folders.spool(partition)], stop):
         return
     worker = Worker(settings, partition, State(settings.state_url))
+    _collect_rarely()
     worker.run(Waker(folders.run, f"worker-{partition}"), stop)
     worker.close()
 
@@ -93,6 +101,7 @@ def run_storer(settings: Settings, _: str) -> None:
     store.failpoint = failpoint
     storer = Storer(settings, names, State(settings.state_url), store)
     waker = Waker(folders.run, "storer")
+    _collect_rarely()
     while not stop.is_set():
         if not storer.step():
             waker.wait_blocking(1.0)
