@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench.final import builds
 from bench.rig import Rig, percentile, rig
 
 
@@ -228,9 +229,9 @@ def idle(o: Options) -> Iterator[Row]:
 
 def report(o: Options) -> Iterator[Row]:
     """The final report of an incident whose timeline has 2,000 rows."""
-    from bench.final import seconds
-
-    yield Row("2,000 rows", min(seconds(2000) for _ in range(o["runs"] // 5 + 1)), "s", 4, 2.5)
+    took, pages = builds(2000, 4)
+    yield Row(f"2,000 rows, {pages} pages, the first build", took[0], "s", 4, 2.5)
+    yield Row("the best of three more", min(took[1:]), "s", 4, 2.5)
 
 
 MEASURES: dict[str, Callable[[Options], Iterator[Row]]] = {
