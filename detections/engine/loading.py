@@ -6,6 +6,7 @@ start does not import pySigma. Reading files and compiling one rule never stops 
 
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
@@ -40,11 +41,16 @@ class RuleFolders:
 
     def folders(self) -> list[Path]:
         """Return every folder that is looked into."""
+        return [*self._packaged, *(self._settings.resolve(folder) for folder in self._settings.rules.folders)]
+
+    @cached_property
+    def _packaged(self) -> list[Path]:
+        """The shipped folder and those of other packages: they do not change while this runs."""
         found = [Path(str(files("hinomi.detections") / "rules"))] if self._settings.rules.shipped else []
         for point in entry_points(group="hinomi.rules"):
             module = point.load()
             found.append(Path(str(files(module if isinstance(module, str) else module.__name__))))
-        return found + [self._settings.resolve(folder) for folder in self._settings.rules.folders]
+        return found
 
     def current(self) -> SimpleRuleSet:
         """Return the newest whole set; the folders are looked at once every ``rules.reload_seconds``."""

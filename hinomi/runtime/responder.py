@@ -36,6 +36,8 @@ from hinomi.state import State, t
 LANES = ("urgent", "rest")
 BATCH_HITS = 4000
 THREADS = 32
+IDLE = 5.0
+"""Seconds after which the outbox is looked at though nothing asked for it."""
 REST_EVERY = 0.25
 """Seconds between two looks at what is not urgent: gathered, a flood costs the state store little."""
 
@@ -111,22 +113,24 @@ class Responder:
                 wait = 1.0
             await asyncio.to_thread(self._write_seal)
             try:
-                async with asyncio.timeout(min(wait if wait is not None else 1.0, 1.0)):
+                async with asyncio.timeout(min(wait if wait is not None else IDLE, IDLE)):
                     await self._work.wait()
             except TimeoutError:
                 pass
         await self.executor.settle()
 
     async def _tick(self) -> None:
-        await asyncio.to_thread(self._tick_now)
-        self._work.set()
+        if await asyncio.to_thread(self._tick_now):
+            self._work.set()
 
-    def _tick_now(self) -> None:
+    def _tick_now(self) -> bool:
         try:
             with self.state.write() as conn:
                 self.engine.tick(conn, self.clock.now())
+                return self.executor.has_due(conn)
         except OperationalError as error:  # locked or full disk: the next tick tries again
             log.get().error("responder.tick_failed", error=str(error))
+            return False
 
     async def _seal(self) -> None:
         await asyncio.to_thread(self._write_seal)

@@ -131,6 +131,11 @@ class Executor:
         rows.change(conn, t.step, step["id"], state="sent", sent_at=step["sent_at"] or iso(now))
         return True
 
+    def has_due(self, conn: Connection) -> bool:
+        """Tell whether something is due now."""
+        due = (t.outbox.c.state == "waiting") & (t.outbox.c.due_at <= iso(self.clock.now()))
+        return conn.execute(select(t.outbox.c.id).where(due).limit(1)).first() is not None
+
     def _next(self) -> float | None:
         with self.state.read() as conn:
             due = conn.execute(
