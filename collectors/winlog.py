@@ -136,6 +136,8 @@ KINDS: dict[tuple[str, int], tuple[list[str], list[str], str]] = {
 HASH_OWNER = {6: "dll", 7: "dll", 11: "file", 15: "file", 23: "file", 26: "file"}
 #: Fields whose type has no room for an empty value or a dash.
 INTEGERS = frozenset({"process.pid", "process.parent.pid", "source.port", "destination.port"})
+BOOLEANS = frozenset({"dll.code_signature.exists", "process.code_signature.exists", "file.code_signature.exists"})
+LISTS = frozenset({"registry.data.strings"})
 TYPED = INTEGERS | {"source.ip", "destination.ip"}
 
 

@@ -68,7 +68,7 @@ def parse(record: RawRecord) -> Sequence[Event]:
     event: Event = {
         "@timestamp": moment, "event.kind": "event", "event.module": "skysea", "event.dataset": "skysea.operation",
         "event.provider": cells["kind"], "host.name": cells.get("host") or cells.get("machine", ""),
-        "host.ip": cells.get("ip", ""), "user.name": cells.get("user", ""), "user.full_name": cells.get("display", "").strip("（）"),
+        "host.ip": [cells["ip"]] if cells.get("ip") else "", "user.name": cells.get("user", ""), "user.full_name": cells.get("display", "").strip("（）"),
         "process.executable": cells.get("process", ""), "process.name": _base(cells.get("process", "")),
     }  # fmt: skip
     _by_kind(event, cells)

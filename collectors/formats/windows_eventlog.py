@@ -31,6 +31,9 @@ _HASHES = {
 }
 
 
+_TRUTH = {"true": True, "false": False, "1": True, "0": False}
+
+
 class _Record:
     """The same facts, whatever the shape."""
 
@@ -199,6 +202,11 @@ def _write(event: Event, name: str, value: Any) -> None:
             event[name] = int(str(value), 0)
         except ValueError:
             event[f"winlog.event_data.{name.rpartition('.')[2]}"] = str(value)
+    elif name in winlog.BOOLEANS:
+        known = _TRUTH.get(str(value).lower())
+        event[name if known is not None else f"winlog.event_data.{name}"] = value if known is None else known
+    elif name in winlog.LISTS:
+        event[name] = value if isinstance(value, list) else [str(value)]
     elif name in ("source.ip", "destination.ip"):
         event[name] = str(value).removeprefix("::ffff:")
     elif isinstance(value, dict):
@@ -223,7 +231,7 @@ def _derive(event: Event) -> None:
     for base in ("process", "process.parent"):
         if isinstance(path := event.get(f"{base}.executable"), str):
             event[f"{base}.name"] = path.rpartition("\\")[2]
-    if isinstance(path := event.get("file.path"), str):
+    if isinstance(path := event.get("file.path"), str) and path:
         event["file.name"] = path.rpartition("\\")[2]
         event["file.directory"] = path.rpartition("\\")[0]
         if "." in event["file.name"]:

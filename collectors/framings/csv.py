@@ -39,7 +39,9 @@ class Csv:
         held, self._held, self._quotes = self._held, [], 0
         if len(held) == 1:
             return held[0]
-        return Cut(held[0].start, held[-1].end, b"\r\n".join(part.raw for part in held))
+        ends = (b"\r\n" if part.end - part.start - len(part.raw) == 2 else b"\n" for part in held)
+        raw = b"".join(part.raw + end for part, end in zip(held[:-1], ends, strict=False)) + held[-1].raw
+        return Cut(held[0].start, held[-1].end, raw)
 
     def _without_header(self, rows: list[Cut]) -> list[Cut]:
         if self._context is None and rows:

@@ -58,7 +58,6 @@ class Lines:
         return self._context
 
 
-
 @framings.register("ndjson")
 class Ndjson(Lines):
     """One JSON text a line."""

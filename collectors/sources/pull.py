@@ -66,7 +66,9 @@ class PullSource:
             page = await api.fetch(_text(sink.state("cursor")))
         except PullError as error:
             self._failures += 1
-            pause: float = min(self.own.interval * 2 ** min(self._failures, 6), LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311
+            pause: float = min(self.own.interval * 2 ** min(self._failures, 6), LONGEST_PAUSE) * random.uniform(
+                0.5, 1.0
+            )  # noqa: S311
             pause = max(pause, error.retry_after or 0.0)
             log.get().error(
                 "pull.failed", source=self.name, error=str(error), failures=self._failures, again_in=round(pause, 1)

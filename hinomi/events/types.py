@@ -11,9 +11,12 @@ LONG = frozenset({
 LISTS = frozenset({
     "event.category", "event.type", "host.ip", "tags", "related.ip", "related.user", "related.hash", "related.hosts",
     "threat.technique.id", "threat.tactic.id", "email.to.address", "email.from.address", "hinomi.truncated",
-    "hinomi.original.repaired",
+    "hinomi.original.repaired", "registry.data.strings",
 })  # fmt: skip
-BOOL = frozenset({"hinomi.host.known", "hinomi.host.protected"})
+BOOL = frozenset({
+    "hinomi.host.known", "hinomi.host.protected", "dll.code_signature.exists", "process.code_signature.exists",
+    "file.code_signature.exists",
+})  # fmt: skip
 
 #: Always columns: identity, who, where, what, and what leaves.
 CORE = (

@@ -29,7 +29,9 @@ def read(raw: bytes, **more: Any) -> dict[str, Any]:
 
 
 def sysmon(command: str) -> str:
-    return '{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Computer":"PC1","CommandLine":' + command + "}"
+    return (
+        '{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Computer":"PC1","CommandLine":' + command + "}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,14 +84,19 @@ def test_a_ten_megabyte_line_is_cut_where_all_executors_see_the_same() -> None:
 
 
 def test_hostile_lines_cost_little_each() -> None:
-    for raw in (b'{"a":' * 100_000, json.dumps({f"f{n}": n for n in range(10_000)} | {"EventID": 1, "Channel": "x"}).encode()):
+    for raw in (
+        b'{"a":' * 100_000,
+        json.dumps({f"f{n}": n for n in range(10_000)} | {"EventID": 1, "Channel": "x"}).encode(),
+    ):
         started = time.process_time()
         read(raw)
         assert time.process_time() - started < 5  # a bound on growth, not a speed: quadratic work takes minutes
 
 
 def test_a_record_cannot_choose_its_tenant_nor_another_tenants_device() -> None:
-    event = read(b'{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Computer":"PC9","hinomi.tenant":"minami","hinomi.host.known":true,"organization.id":"minami"}')
+    event = read(
+        b'{"EventID":1,"Channel":"Microsoft-Windows-Sysmon/Operational","Computer":"PC9","hinomi.tenant":"minami","hinomi.host.known":true,"organization.id":"minami"}'
+    )
     assert event["hinomi.tenant"] == "kita/aoba"
     assert event["hinomi.host.known"] is False
     assert event["hinomi.host.id"] == "pc9"
@@ -109,7 +116,9 @@ def test_a_format_that_raises_marks_the_record_and_the_stream_goes_on() -> None:
 
     try:
         settings_ = Settings(sources={"w": SourceSettings(kind="http", formats=("test.raises", "windows.eventlog"))})
-        events = Reader(settings_).read_block(Block("w", 1, ["0", "1"], [b"nothing", sysmon('"x"').encode()]), Directory())
+        events = Reader(settings_).read_block(
+            Block("w", 1, ["0", "1"], [b"nothing", sysmon('"x"').encode()]), Directory()
+        )
         assert [e["event.dataset"] for e in events] == ["hinomi.unparsed", "windows.sysmon_operational"]
         assert "test.raises: RuntimeError" in events[0]["error.message"]
     finally:
@@ -119,7 +128,9 @@ def test_a_format_that_raises_marks_the_record_and_the_stream_goes_on() -> None:
 def test_a_format_cannot_write_our_own_fields() -> None:
     @formats.register("test.forges")
     def parse(record: RawRecord) -> list[dict[str, Any]]:
-        return [{"event.module": "t", "event.dataset": "t.t", "hinomi.host.known": True, "hinomi.egress.channel": "usb"}]
+        return [
+            {"event.module": "t", "event.dataset": "t.t", "hinomi.host.known": True, "hinomi.egress.channel": "usb"}
+        ]
 
     try:
         settings_ = Settings(sources={"w": SourceSettings(kind="http", formats=("test.forges",))})

@@ -46,7 +46,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     )
     guards = "[guards]\nschool_per_hour = 1000\nmunicipality_per_hour = 1000\n[store]\nflush_seconds = 1.0\n"
     made.lay_out(extra=guards, devices=devices)
-    made.hinomi("--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "test")
+    made.hinomi(
+        "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "test"
+    )
     made.mail.start()
     made.start_edr()
     try:
@@ -66,7 +68,9 @@ def send(world: Any, number: int, *, middle: Any = None) -> None:
     for start in range(0, EVENTS, BATCH):
         if middle and start == EVENTS // 2 + BATCH:
             middle()
-        assert eventually(lambda s=start: _taken(world, lines[s : s + BATCH], f"{number}-{s}"), 30), "a batch was never taken"
+        assert eventually(lambda s=start: _taken(world, lines[s : s + BATCH], f"{number}-{s}"), 30), (
+            "a batch was never taken"
+        )
 
 
 def _taken(world: Any, lines: list[dict[str, Any]], batch: str) -> bool:
@@ -81,7 +85,9 @@ def serials(world: Any, number: int) -> Counter[str]:
     found: list[str] = []
     cursor = None
     while True:
-        page = world.call("events/search", {"query": f"serial-{number:02}-", "since": "1h", "limit": 1000, "cursor": cursor})
+        page = world.call(
+            "events/search", {"query": f"serial-{number:02}-", "since": "1h", "limit": 1000, "cursor": cursor}
+        )
         found += [event.get("winlog.event_data.Serial", "") for event in page.get("items", ())]
         cursor = page.get("cursor")
         if not cursor:
@@ -90,7 +96,10 @@ def serials(world: Any, number: int) -> Counter[str]:
 
 def whole(world: Any, number: int) -> None:
     wanted = Counter({f"serial-{number:02}-{n:03}x": 1 for n in range(EVENTS)})
-    assert eventually(lambda: serials(world, number) == wanted, 30), (wanted - serials(world, number), serials(world, number) - wanted)
+    assert eventually(lambda: serials(world, number) == wanted, 30), (
+        wanted - serials(world, number),
+        serials(world, number) - wanted,
+    )
     machine = f"{number:040x}"
     assert eventually(lambda: world.call(f"hosts/PC-{number:04}").get("state") == "isolated", 30)
     actions = [a for a in world.steer_edr("state")["actions"] if a["machineId"] == machine]
@@ -100,7 +109,11 @@ def whole(world: Any, number: int) -> None:
     assert len(incidents) == 1
     run = world.call(f"runs?incident={incidents[0]['number']}")["items"]
     assert len(run) == 1
-    assert eventually(lambda: {"isolate", "tell_teacher", "confirm"} <= {s["name"] for s in world.call(f"runs/{run[0]['id']}")["steps"]})
+    assert eventually(
+        lambda: (
+            {"isolate", "tell_teacher", "confirm"} <= {s["name"] for s in world.call(f"runs/{run[0]['id']}")["steps"]}
+        )
+    )
     assert world.call("audit/verify")["ok"]
 
 
@@ -122,7 +135,9 @@ def test_a_kill_at_a_named_point(world: Any, number: int, point: str, tmp_path: 
         end(process)
 
 
-@pytest.mark.parametrize(("number", "who"), list(enumerate(RANDOM, len(POINTS) + 1)), ids=[f"{n}-{w}" for n, w in enumerate(RANDOM)])
+@pytest.mark.parametrize(
+    ("number", "who"), list(enumerate(RANDOM, len(POINTS) + 1)), ids=[f"{n}-{w}" for n, w in enumerate(RANDOM)]
+)
 def test_a_kill_at_a_random_moment(world: Any, number: int, who: str) -> None:
     chance = random.Random(number)
     process = world.serve()
