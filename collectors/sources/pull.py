@@ -66,9 +66,8 @@ class PullSource:
             page = await api.fetch(_text(sink.state("cursor")))
         except PullError as error:
             self._failures += 1
-            pause: float = min(self.own.interval * 2 ** min(self._failures, 6), LONGEST_PAUSE) * random.uniform(
-                0.5, 1.0
-            )  # noqa: S311
+            jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            pause: float = min(self.own.interval * 2 ** min(self._failures, 6), LONGEST_PAUSE) * jitter
             pause = max(pause, error.retry_after or 0.0)
             log.get().error(
                 "pull.failed", source=self.name, error=str(error), failures=self._failures, again_in=round(pause, 1)
