@@ -57,7 +57,7 @@ def compile_rule(document: dict[str, Any], where: str) -> Compiled:
     """Compile one document; a fault is written into the result, never raised."""
     from sigma.exceptions import SigmaError
 
-    from hinomi.detections.engine.tree import Unsupported
+    from hinomi.detections.engine.predicates import Unsupported
 
     try:
         if "correlation" in document:

@@ -92,7 +92,13 @@ class RuleFolders:
             documents = load_all(path.read_bytes(), path)
         except (ConfigError, OSError) as error:
             where = str(getattr(error, "where", None) or path)
-            return [Compiled(RuleInfo(id=path.stem, title=path.stem, level="medium", hash=""), where, fault=str(error))]
+            return [
+                Compiled(
+                    RuleInfo(id=path.stem, title=path.stem, level="medium", hash=""),
+                    where,
+                    fault=getattr(error, "message", str(error)),
+                )
+            ]
         made = []
         for document in documents:
             if not isinstance(document, dict):

@@ -11,8 +11,14 @@ from typing import Any
 import re2
 
 from hinomi.clock import JST, parse_iso
-from hinomi.detections.engine.tree import Node, Unsupported
 from hinomi.event import Event
+
+Node = list[Any]
+
+
+class Unsupported(ValueError):
+    """Something in a rule that is refused, with the reason."""
+
 
 Virtual = Mapping[str, Callable[[Event], list[str]]]
 Predicate = Callable[["View"], bool]

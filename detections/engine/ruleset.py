@@ -9,8 +9,7 @@ import re2
 
 from hinomi.detections import MatchResult, RuleFault
 from hinomi.detections.engine.compiling import Compiled
-from hinomi.detections.engine.predicates import Predicate, View, build
-from hinomi.detections.engine.tree import Unsupported
+from hinomi.detections.engine.predicates import Predicate, Unsupported, View, build
 from hinomi.detections.fieldmap import Product, VendorAlerts, fieldmaps
 from hinomi.event import Event
 from hinomi.hits import RuleInfo

@@ -16,6 +16,7 @@ from sigma.conditions import (
     ConditionOR,
     ConditionValueExpression,
 )
+from sigma.modifiers import modifier_mapping
 from sigma.types import (
     SigmaBool,
     SigmaCasedString,
@@ -33,18 +34,16 @@ from sigma.types import (
     SpecialChars,
 )
 
+from hinomi.detections.engine.predicates import Node, Unsupported
 from hinomi.detections.fieldmap import Product
 
-Node = list[Any]
 _FLAGS = {
     SigmaRegularExpressionFlag.IGNORECASE: "i",
     SigmaRegularExpressionFlag.MULTILINE: "m",
     SigmaRegularExpressionFlag.DOTALL: "s",
 }
 
-
-class Unsupported(ValueError):
-    """Something in a rule that is refused, with the reason."""
+modifier_mapping.setdefault("utf16le", modifier_mapping["wide"])  # the specification's name of the same
 
 
 class TreeBuilder:

@@ -4,7 +4,7 @@ Log sources: github.com/SigmaHQ/sigma-specification, appendix taxonomy. Fields: 
 what has no ECS field is ``winlog.event_data.<Field>``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hinomi.collectors import winlog
 from hinomi.collectors.winlog import POWERSHELL, SECURITY, SYSMON
@@ -163,15 +163,27 @@ def names(name: str, category: str | None, service: str | None) -> tuple[str, ..
             for number in ids:
                 if target := winlog.mapping(channel, number).get(name):
                     found[target] = None
-    else:
-        for channel, number in winlog.FIELDS:
-            if (not service or channel in SERVICES.get(service, ())) and (
-                target := winlog.FIELDS[channel, number].get(name)
-            ):
-                found[target] = None
+    elif name in _MANY:
+        return (f"sigma.{name}",)
     if name == "User":
         return ("winlog.event_data.User", "user.name")
     return (*found, f"winlog.event_data.{name}")
+
+
+#: Names that mean different ECS fields from event to event, where a rule does not say which event it means.
+_MANY = frozenset(name for fields in winlog.FIELDS.values() for name in fields)
+
+
+def _of_event(name: str) -> Callable[[Event], list[str]]:
+    """Return what a Windows field is in an event: what the mapping of its own channel and id made of it."""
+
+    def read(event: Event) -> list[str]:
+        code = str(event.get("event.code", ""))
+        mapped = winlog.mapping(str(event.get("winlog.channel", "")), int(code)) if code.isdigit() else {}
+        value = event.get(mapped.get(name, ""), event.get(f"winlog.event_data.{name}"))
+        return value if isinstance(value, list) else [] if value is None else [value]
+
+    return read
 
 
 def hashes(event: Event) -> list[str]:
@@ -194,7 +206,7 @@ fieldmaps.register("windows")(
         route=route,
         names=names,
         values={"Initiated": {"true": "egress", "false": "ingress"}},
-        virtual={"sigma.hashes": hashes},
+        virtual={"sigma.hashes": hashes, **{f"sigma.{name}": _of_event(name) for name in _MANY}},
         classify=classify,
     )
 )
