@@ -8,6 +8,7 @@ the state store, in the transaction that takes the hits, so a replay doubles not
 import hashlib
 import re
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -149,8 +150,10 @@ def _add(window: Window, info: RuleInfo, spec: dict[str, Any], group: str, hit: 
     keep_from = iso(newest - 2 * span)
     del window.entries[: bisect_left(window.entries, (keep_from, "", ""))]
     del window.entries[:-MOST_ENTRIES]
+    if hit.time < window.quiet_until:
+        return None
     run = _firing(window.entries, hit, span, spec)
-    if run is None or hit.time < window.quiet_until:
+    if run is None:
         return None
     window.quiet_until = iso(parse_iso(run[-1][0]) + span)
     identity = f"{info.id}\x1f{hit.tenant}\x1f{group}\x1f{run[0][1]}"
@@ -165,12 +168,22 @@ def _firing(
     """Return the entries of a window that contains the hit and fulfils the condition, if there is one."""
     moment = parse_iso(hit.time)
     first = bisect_left(entries, (iso(moment - span), "", ""))
-    for start in range(first, len(entries)):
-        if entries[start][0] > hit.time:
+    near = entries[first : bisect_left(entries, (iso(moment + span), "\x7f", ""))]
+    distinct = spec["type"] == "value_count"
+    if len({entry[2] for entry in near} if distinct else near) < spec["at_least"]:
+        return None
+    times = [parse_iso(entry[0]) for entry in near]
+    counts: Counter[str] = Counter()
+    end = 0
+    for start, began in enumerate(times):
+        if near[start][0] > hit.time:
             break
-        end = iso(parse_iso(entries[start][0]) + span)
-        run = entries[start : bisect_left(entries, (end, "\x7f", ""))]
-        count = len({entry[2] for entry in run}) if spec["type"] == "value_count" else len(run)
-        if count >= spec["at_least"]:
-            return run
+        while end < len(near) and times[end] <= began + span:
+            counts[near[end][2]] += 1
+            end += 1
+        if times[end - 1] >= moment and (len(counts) if distinct else end - start) >= spec["at_least"]:
+            return near[start:end]
+        counts[near[start][2]] -= 1
+        if not counts[near[start][2]]:
+            del counts[near[start][2]]
     return None
