@@ -1,5 +1,6 @@
 """Who asks: the Bearer key of a request becomes a `Caller`; without one, everything is refused."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -49,4 +50,19 @@ def get_caller(request: Request) -> Caller:
 
 
 Parts = Annotated[Deps, Depends(get_deps)]
-Who = Annotated[Caller, Depends(get_caller)]
+
+
+def _holds(scope: str) -> Callable[[Request], Caller]:
+    def caller(request: Request) -> Caller:
+        found = get_caller(request)
+        found.grant.demand(scope)
+        return found
+
+    return caller
+
+
+#: A caller whose key holds the scope: asked before anything of the request is looked at. Which tenant is asked where the row is known.
+Reads = Annotated[Caller, Depends(_holds("read"))]
+Acts = Annotated[Caller, Depends(_holds("act"))]
+Audits = Annotated[Caller, Depends(_holds("audit"))]
+Admins = Annotated[Caller, Depends(_holds("admin"))]

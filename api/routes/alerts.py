@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from hinomi.api.auth import Parts, Who
+from hinomi.api.auth import Acts, Parts, Reads
 from hinomi.playbooks.incidents import alerts
 
 router = APIRouter(prefix="/api/v1/alerts", tags=["alerts"])
@@ -25,7 +25,7 @@ class Act(BaseModel):
 
 @router.get("")
 def list_alerts(
-    parts: Parts, who: Who, limit: int = 50, cursor: str | None = None, status: str | None = None, level: str | None = None,
+    parts: Parts, who: Reads, limit: int = 50, cursor: str | None = None, status: str | None = None, level: str | None = None,
     rule: str | None = None, host: str | None = None, tenant: str | None = None, incident: str | None = None, since: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """List alerts, newest first; ``since`` is of their last update."""
@@ -44,14 +44,14 @@ def list_alerts(
 
 
 @router.get("/{ref}")
-def get_alert(parts: Parts, who: Who, ref: str) -> dict[str, Any]:
+def get_alert(parts: Parts, who: Reads, ref: str) -> dict[str, Any]:
     """Show one alert with its evidence."""
     with parts.state.read() as conn:
         return alerts.get_alert(conn, who.grant, ref)
 
 
 @router.post("/{verb}")
-def act(parts: Parts, who: Who, verb: Literal["acknowledge", "assign", "close"], asked: Act) -> dict[str, Any]:
+def act(parts: Parts, who: Acts, verb: Literal["acknowledge", "assign", "close"], asked: Act) -> dict[str, Any]:
     """Acknowledge, assign or close; each alert's outcome is told."""
     with parts.state.write() as conn:
         outcome = alerts.act(conn, who.grant, verb, parts.clock.now(), **asked.model_dump())

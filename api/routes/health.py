@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from sqlalchemy import func, select
 
 from hinomi import __version__
-from hinomi.api.auth import Parts, Who
+from hinomi.api.auth import Parts, Reads
 from hinomi.audit import head
 from hinomi.state import get_setting, t
 
@@ -22,7 +22,7 @@ def health(parts: Parts) -> dict[str, object]:
 
 
 @router.get("/metrics")
-def metrics(parts: Parts, who: Who) -> Response:
+def metrics(parts: Parts, who: Reads) -> Response:
     """Prometheus metrics: counts of open things, and the length of the audit chain."""
     who.grant.demand("read", "")
     registry = CollectorRegistry()

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from hinomi.api.auth import Parts, Who
+from hinomi.api.auth import Acts, Parts, Reads
 from hinomi.errors import NotFoundError
 from hinomi.playbooks.engine import views
 from hinomi.playbooks.incidents import incidents
@@ -31,7 +31,7 @@ class Body(BaseModel):
 
 @router.get("")
 def list_incidents(
-    parts: Parts, who: Who, limit: int = 50, cursor: str | None = None, status: str | None = None, severity: str | None = None,
+    parts: Parts, who: Reads, limit: int = 50, cursor: str | None = None, status: str | None = None, severity: str | None = None,
     category: str | None = None, host: str | None = None, tenant: str | None = None, assignee: str | None = None, since: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """List incidents, newest first."""
@@ -50,14 +50,14 @@ def list_incidents(
 
 
 @router.get("/{ref}")
-def get_incident(parts: Parts, who: Who, ref: str) -> dict[str, Any]:
+def get_incident(parts: Parts, who: Reads, ref: str) -> dict[str, Any]:
     """Show one incident with alerts, runs, reports and timeline."""
     with parts.state.read() as conn:
         return incidents.get_incident(conn, who.grant, ref)
 
 
 @router.post("/{ref}/note")
-def note(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+def note(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Write a note on the timeline."""
     with parts.state.write() as conn:
         incidents.note(conn, who.grant, ref, body.text, parts.clock.now())
@@ -65,7 +65,7 @@ def note(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
 
 
 @router.post("/{ref}/decide")
-def decide(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+def decide(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Decide what the incident's playbook asks now."""
     with parts.state.write() as conn:
         waiting = views.list_waits(conn, who.grant, kind="decision", incident=ref)
@@ -88,7 +88,7 @@ def decide(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
 
 
 @router.post("/{ref}/assign")
-def assign(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+def assign(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Assign an incident."""
     with parts.state.write() as conn:
         incidents.assign(conn, who.grant, ref, body.assignee, parts.clock.now())
@@ -96,7 +96,7 @@ def assign(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
 
 
 @router.post("/{ref}/change")
-def change(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+def change(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Change severity or category; playbooks are matched again."""
     with parts.state.write() as conn:
         incidents.change(
@@ -108,7 +108,7 @@ def change(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
 
 
 @router.post("/{ref}/close")
-def close(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+def close(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Close an incident that holds no device."""
     with parts.state.write() as conn:
         incidents.close(conn, who.grant, ref, body.disposition, body.reason, parts.clock.now())
@@ -116,7 +116,7 @@ def close(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
 
 
 @router.post("/{ref}/merge")
-def merge(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+def merge(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Merge an incident into another."""
     with parts.state.write() as conn:
         incidents.merge(conn, who.grant, ref, body.into, body.reason, parts.clock.now())
@@ -124,7 +124,7 @@ def merge(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
 
 
 @router.post("/{ref}/split")
-def split(parts: Parts, who: Who, ref: str, body: Body) -> dict[str, Any]:
+def split(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Take alerts out into a new incident."""
     with parts.state.write() as conn:
         made = incidents.split(

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from hinomi.api import keys
-from hinomi.api.auth import Parts, Who
+from hinomi.api.auth import Admins, Parts
 
 router = APIRouter(prefix="/api/v1/keys", tags=["keys"])
 
@@ -24,14 +24,14 @@ class NewKey(BaseModel):
 
 
 @router.get("")
-def list_keys(parts: Parts, who: Who) -> dict[str, object]:
+def list_keys(parts: Parts, who: Admins) -> dict[str, object]:
     """List keys, without secrets."""
     with parts.state.read() as conn:
         return {"items": keys.list_keys(conn, who.grant), "cursor": None}
 
 
 @router.post("", status_code=201)
-def create_key(parts: Parts, who: Who, new: NewKey) -> dict[str, object]:
+def create_key(parts: Parts, who: Admins, new: NewKey) -> dict[str, object]:
     """Make a key; it is shown in this answer and never again."""
     now = parts.clock.now()
     with parts.state.write() as conn:
@@ -48,7 +48,7 @@ class Why(BaseModel):
 
 
 @router.delete("/{key_id}")
-def revoke_key(parts: Parts, who: Who, key_id: str, why: Why | None = None) -> dict[str, object]:
+def revoke_key(parts: Parts, who: Admins, key_id: str, why: Why | None = None) -> dict[str, object]:
     """Revoke a key."""
     with parts.state.write() as conn:
         keys.revoke(conn, parts.clock.now(), who.grant, key_id, why.reason if why else "")

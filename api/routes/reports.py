@@ -7,7 +7,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from hinomi import audit
-from hinomi.api.auth import Parts, Who
+from hinomi.api.auth import Acts, Parts, Reads
 from hinomi.errors import RefusedError
 from hinomi.playbooks.engine.people import holds_role
 from hinomi.reports import forms
@@ -26,7 +26,7 @@ class Answers(BaseModel):
 
 @router.get("")
 def list_reports(
-    parts: Parts, who: Who, limit: int = 50, cursor: str | None = None, incident: str | None = None, kind: str | None = None,
+    parts: Parts, who: Reads, limit: int = 50, cursor: str | None = None, incident: str | None = None, kind: str | None = None,
     state: str | None = None, tenant: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """List reports, newest first, without their answers."""
@@ -45,14 +45,14 @@ def list_reports(
 
 
 @router.get("/{ref}")
-def get_report(parts: Parts, who: Who, ref: str) -> dict[str, Any]:
+def get_report(parts: Parts, who: Reads, ref: str) -> dict[str, Any]:
     """Show one report with its form: every question and its answer."""
     with parts.state.read() as conn:
         return forms.get_report(conn, who.grant, ref)
 
 
 @router.get("/{ref}/pdf")
-def pdf(parts: Parts, who: Who, ref: str) -> Response:
+def pdf(parts: Parts, who: Reads, ref: str) -> Response:
     """Return the PDF as it was sent; reading it is audited."""
     with parts.state.read() as conn:
         report = forms.get_report(conn, who.grant, ref)
@@ -71,7 +71,7 @@ def pdf(parts: Parts, who: Who, ref: str) -> Response:
     return Response(content, media_type="application/pdf")
 
 
-def _mine(parts: Parts, who: Who, conn: Any, ref: str) -> dict[str, Any]:
+def _mine(parts: Parts, who: Reads, conn: Any, ref: str) -> dict[str, Any]:
     report = forms.get_report(conn, who.grant, ref)
     who.grant.demand("act", report["tenant"])
     if not holds_role(who.role, report["author_role"]):
@@ -80,7 +80,7 @@ def _mine(parts: Parts, who: Who, conn: Any, ref: str) -> dict[str, Any]:
 
 
 @router.post("/{ref}/fields")
-def save_fields(parts: Parts, who: Who, ref: str, answers: Answers) -> dict[str, Any]:
+def save_fields(parts: Parts, who: Acts, ref: str, answers: Answers) -> dict[str, Any]:
     """Keep answers of a draft."""
     with parts.state.write() as conn:
         report = _mine(parts, who, conn, ref)
@@ -89,7 +89,7 @@ def save_fields(parts: Parts, who: Who, ref: str, answers: Answers) -> dict[str,
 
 
 @router.post("/{ref}/submit")
-def submit(parts: Parts, who: Who, ref: str, answers: Answers) -> dict[str, Any]:
+def submit(parts: Parts, who: Acts, ref: str, answers: Answers) -> dict[str, Any]:
     """Submit a report to those who receive it."""
     with parts.state.write() as conn:
         report = _mine(parts, who, conn, ref)

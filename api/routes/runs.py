@@ -5,7 +5,7 @@ from typing import Any, Literal
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
-from hinomi.api.auth import Parts, Who
+from hinomi.api.auth import Acts, Admins, Parts, Reads
 from hinomi.errors import NotFoundError
 from hinomi.playbooks.engine import guards, library, views
 
@@ -42,7 +42,7 @@ class Switch(BaseModel):
 @router.get("/runs")
 def list_runs(
     parts: Parts,
-    who: Who,
+    who: Reads,
     state: str | None = None,
     incident: str | None = None,
     limit: int = 50,
@@ -57,7 +57,7 @@ def list_runs(
 
 
 @router.get("/runs/{run}")
-def show_run(parts: Parts, who: Who, run: str) -> dict[str, Any]:
+def show_run(parts: Parts, who: Reads, run: str) -> dict[str, Any]:
     """Show one run with its steps, waits and receipts."""
     with parts.state.read() as conn:
         return views.show_run(conn, who.grant, run)
@@ -65,7 +65,7 @@ def show_run(parts: Parts, who: Who, run: str) -> dict[str, Any]:
 
 @router.post("/runs/{run}/{verb}")
 def steer(
-    parts: Parts, who: Who, run: str, verb: Literal["pause", "resume", "retry", "skip"], body: Steer
+    parts: Parts, who: Acts, run: str, verb: Literal["pause", "resume", "retry", "skip"], body: Steer
 ) -> dict[str, Any]:
     """Pause, resume, retry a failed step, or write one off."""
     with parts.state.write() as conn:
@@ -75,9 +75,8 @@ def steer(
 
 
 @router.get("/playbooks")
-def list_playbooks(parts: Parts, who: Who) -> dict[str, Any]:
+def list_playbooks(parts: Parts, who: Reads) -> dict[str, Any]:
     """List playbooks with their mode."""
-    who.grant.demand("read")
     with parts.state.read() as conn:
         items = [
             {"id": name, "version": entry.playbook.version, "mode": library.mode_of(conn, entry), "title": entry.playbook.title.get("ja", name),
@@ -88,9 +87,8 @@ def list_playbooks(parts: Parts, who: Who) -> dict[str, Any]:
 
 
 @router.get("/playbooks/{playbook}")
-def show_playbook(parts: Parts, who: Who, playbook: str) -> dict[str, Any]:
+def show_playbook(parts: Parts, who: Reads, playbook: str) -> dict[str, Any]:
     """Show one playbook as it is written."""
-    who.grant.demand("read")
     if playbook not in parts.engine.library:
         raise NotFoundError(f"no playbook {playbook!r}", hint="hinomi playbook list")
     entry = parts.engine.library[playbook]
@@ -98,7 +96,7 @@ def show_playbook(parts: Parts, who: Who, playbook: str) -> dict[str, Any]:
 
 
 @router.post("/playbooks/{playbook}/activate")
-def activate(parts: Parts, who: Who, playbook: str, body: Mode) -> dict[str, Any]:
+def activate(parts: Parts, who: Admins, playbook: str, body: Mode) -> dict[str, Any]:
     """Set a playbook's mode."""
     with parts.state.write() as conn:
         parts.engine.activate(conn, playbook, body.mode, who.grant, body.reason, parts.clock.now())
@@ -106,15 +104,14 @@ def activate(parts: Parts, who: Who, playbook: str, body: Mode) -> dict[str, Any
 
 
 @router.get("/killswitch")
-def killswitch(parts: Parts, who: Who) -> dict[str, Any]:
+def killswitch(parts: Parts, who: Reads) -> dict[str, Any]:
     """Say whether acts on devices are switched off."""
-    who.grant.demand("read")
     with parts.state.read() as conn:
         return {"on": guards.killswitch(conn)}
 
 
 @router.post("/killswitch")
-def set_killswitch(parts: Parts, who: Who, body: Switch) -> dict[str, Any]:
+def set_killswitch(parts: Parts, who: Acts, body: Switch) -> dict[str, Any]:
     """Switch all acts on devices off or on."""
     with parts.state.write() as conn:
         parts.engine.set_killswitch(conn, body.on, who.grant, body.reason, parts.clock.now())
