@@ -39,8 +39,7 @@ class Csv:
         held, self._held, self._quotes = self._held, [], 0
         if len(held) == 1:
             return held[0]
-        ends = (b"\r\n" if part.end - part.start - len(part.raw) == 2 else b"\n" for part in held)
-        raw = b"".join(part.raw + end for part, end in zip(held[:-1], ends, strict=False)) + held[-1].raw
+        raw = b"".join(part.raw + self._lines.between(part) for part in held[:-1]) + held[-1].raw
         return Cut(held[0].start, held[-1].end, raw)
 
     def _without_header(self, rows: list[Cut]) -> list[Cut]:

@@ -45,6 +45,10 @@ class Lines:
         if raw.strip():
             found.append(Cut(self._at + start, self._at + end, raw))
 
+    def between(self, cut: Cut) -> bytes:
+        """Return the line's own end: a line feed, with or without a carriage return."""
+        return self._end if cut.end - cut.start - len(cut.raw) == len(self._end) else self._return + self._end
+
     def finish(self) -> list[Cut]:
         """Return the torn last line."""
         rest, self._rest = self._rest, b""

@@ -31,6 +31,8 @@ from hinomi.state import State
 _encode = msgspec.msgpack.Encoder().encode
 COMMIT_BYTES = 256 * 1024
 BLOCK_RECORDS = 500
+STOPS = 5.0
+"""Seconds a source has to end by itself."""
 
 
 def partition_of(settings: Settings, source: str) -> str:
@@ -215,6 +217,7 @@ class Receiver:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Receive until ``stop``; what was put is durable before this returns."""
+        self.folders.run.mkdir(parents=True, exist_ok=True)
         self._carry_over()
         made: dict[str, Source] = {
             name: sources.get(table.kind)(SourceContext(name, table, self.settings, self.clock))
@@ -229,6 +232,9 @@ class Receiver:
         await self._tend(stop, tasks)
         if listener is not None:
             listener.should_exit = True
+        _, waiting = await asyncio.wait(tasks, timeout=STOPS) if tasks else (set(), set())
+        for task in waiting:  # for room in a full spool: what they hold is read again at the next start
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for commit in commits:
             commit.cancel()
