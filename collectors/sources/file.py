@@ -95,21 +95,23 @@ class FileSource:
         }
         self._live = sink.state("live") is not None
         failures = 0
-        while not stop.is_set():
-            try:
-                moved = await self._look(sink, stop)
-                failures = 0
-            except OSError as error:
-                failures += 1
-                moved = False
-                log.get().error("file.failed", source=self.name, error=error.strerror or str(error), failures=failures)
-            try:
-                async with asyncio.timeout(0 if moved else min(self.own.poll * (1 + failures), 10.0)):
-                    await stop.wait()
-            except TimeoutError:
-                pass
-        for tail in self._tails.values():
-            tail.file.close()
+        try:
+            while not stop.is_set():
+                try:
+                    moved = await self._look(sink, stop)
+                    failures = 0
+                except OSError as error:
+                    failures += 1
+                    moved = False
+                    log.get().error("file.failed", source=self.name, error=error.strerror or str(error), failures=failures)
+                try:
+                    async with asyncio.timeout(0 if moved else min(self.own.poll * (1 + failures), 10.0)):
+                        await stop.wait()
+                except TimeoutError:
+                    pass
+        finally:
+            for tail in self._tails.values():
+                tail.file.close()
 
     async def _look(self, sink: Sink, stop: Stop) -> bool:
         """Read what is new in every file; return whether there was anything."""

@@ -31,7 +31,7 @@ from hinomi.state import State
 _encode = msgspec.msgpack.Encoder().encode
 COMMIT_BYTES = 256 * 1024
 BLOCK_RECORDS = 500
-STOPS = 5.0
+STOPS = 2.0
 """Seconds a source has to end by itself."""
 
 
