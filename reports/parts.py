@@ -1,5 +1,6 @@
 """Sections that several reports share: what was detected, where the device stands, the flow, evidence, the law."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -49,6 +50,12 @@ def minutes(start: datetime | str | None, end: datetime | str | None) -> str:
     return f"{seconds / 60:.1f}分（{seconds:.1f}秒）" if seconds < 600 else f"{seconds / 60:.0f}分"
 
 
+def techniques(tags: Iterable[str]) -> list[str]:
+    """Return the ATT&CK techniques among Sigma's tags, as ATT&CK writes them: ``attack.t1204.002`` → ``T1204.002``."""
+    found = (re.fullmatch(r"attack\.(t\d{4}(?:\.\d{3})?)", tag) for tag in tags)
+    return sorted({match[1].upper() for match in found if match})
+
+
 def _joined(values: Iterable[Any], most: int = 8) -> str:
     kept = [str(value) for value in dict.fromkeys(values) if value]
     rest = f" ほか{len(kept) - most}件" if len(kept) > most else ""
@@ -89,7 +96,7 @@ def detection_rows(facts: Facts) -> list[Row]:
         known("検知名", _joined(found.get("rules", ()) or [row["title_ja"] or row["title"] for row in facts.alerts])),
         known("ハッシュ値", _joined(hashes, 4), note="SHA-256、ないものはSHA-1" if hashes else ""),
         known("関係するファイル", _joined(found.get("files", ()))),
-        known("攻撃手法（ATT&CK）", _joined(found.get("tags", ()))),
+        known("攻撃手法（ATT&CK）", _joined(techniques(found.get("tags", ())))),
     ]
 
 

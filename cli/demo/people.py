@@ -175,6 +175,7 @@ class People:
             if not self._edr_agrees(wait["incident"]) and time.monotonic() - first < EDR_WAIT:
                 self._soon(0.5, self._decide)
                 return
+            self._api.call("POST", f"incidents/{wait['incident']}/assign", {"assignee": "soc-operator01"})
             reason = "EDRの検知とプロセスの記録が一致。文書から起動したPowerShellを確認。"
             self._api.call("POST", f"decisions/{wait['id']}", {"choice": "true_positive", "reason": reason})
             self._tell("act", who="soc-operator01", role="operator", what="confirmed", template="decision_request")

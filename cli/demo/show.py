@@ -14,6 +14,7 @@ from rich.text import Text
 
 from hinomi.cli.demo.conductor import Seen
 from hinomi.cli.demo.flow import STEPS, Step
+from hinomi.clock import JST
 
 MARKS = {"done": "✔", "verified": "✔", "failed": "✘", "skipped": "–", "did not happen": "·"}
 WIDE = 108
@@ -36,7 +37,7 @@ TELL = {
 def _local(iso: str | None) -> str:
     if not iso:
         return ""
-    return datetime.fromisoformat(iso).astimezone().strftime("%H:%M:%S.%f")[:-3]
+    return datetime.fromisoformat(iso).astimezone(JST).strftime("%H:%M:%S.%f")[:-3]
 
 
 def _mark(step: Step) -> Text:
@@ -47,12 +48,12 @@ def _mark(step: Step) -> Text:
 def steps_table(steps: list[Step], width: int) -> Table:
     """Return the eleven steps; their Japanese names where there is room."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    names = ["", "step", *([""] if width >= WIDE else []), "done", "due", "by", "state"]
+    names = ["", "step", *([""] if width >= WIDE else []), "done (JST)", "due", "by", "state"]
     for name in names:
         table.add_column(name, no_wrap=True)
     for step in steps:
         ja, en = STEPS[int(step.id)]
-        due = "" if step.due is None else datetime.fromisoformat(step.due).astimezone().strftime("%H:%M:%S")
+        due = "" if step.due is None else datetime.fromisoformat(step.due).astimezone(JST).strftime("%H:%M:%S")
         title = [f"{step.id:>2} {en}", *([ja] if width >= WIDE else [])]
         table.add_row(_mark(step), *title, _local(step.done), due, (step.by or "").removeprefix("person:"), step.state)
     return table

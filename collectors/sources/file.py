@@ -103,7 +103,9 @@ class FileSource:
                 except OSError as error:
                     failures += 1
                     moved = False
-                    log.get().error("file.failed", source=self.name, error=error.strerror or str(error), failures=failures)
+                    log.get().error(
+                        "file.failed", source=self.name, error=error.strerror or str(error), failures=failures
+                    )
                 try:
                     async with asyncio.timeout(0 if moved else min(self.own.poll * (1 + failures), 10.0)):
                         await stop.wait()
