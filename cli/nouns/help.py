@@ -24,8 +24,13 @@ All must fit. Times: 2h, 30d, 2026-11-19, 令和8年11月19日.""",
 
 
 @click.command("help", epilog=_("Example:  hinomi help exit-codes"))
-@click.argument("topic", type=click.Choice(sorted(TOPICS)), required=False)
+@click.argument("topic", type=click.Choice(sorted([*TOPICS, "settings"])), required=False)
 @click.pass_context
 def command(ctx: click.Context, topic: str | None) -> None:
     """Explain a topic."""
-    click.echo(TOPICS[topic] if topic else ctx.find_root().get_help())
+    if topic == "settings":
+        from hinomi.cli.reference import settings_reference
+
+        click.echo(settings_reference(), nl=False)
+    else:
+        click.echo(TOPICS[topic] if topic else ctx.find_root().get_help())

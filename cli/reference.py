@@ -1,0 +1,49 @@
+"""Reference pages made from the code: docs/reference/settings.md is what `hinomi help settings` prints."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from hinomi.collectors.sources.file import FileSettings
+from hinomi.collectors.sources.pull import PullSettings
+from hinomi.settings import Settings, SourceSettings
+
+HEAD = """\
+# Settings
+
+One TOML file, `hinomi.toml`. The environment wins over it: `HINOMI_API__LISTEN` is `[api] listen`. An unknown key is
+an error, and all errors are named at once. This page is what `hinomi help settings` prints.
+"""
+
+
+def settings_reference() -> str:
+    """Return every setting with its default, as Markdown."""
+    parts = [HEAD, *_rows(Settings)]
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, BaseModel):
+            parts += [f"\n## [{name}]\n", *_rows(type(field.default))]
+    parts += [
+        "\n## [sources.NAME]\n",
+        "A door. What belongs to one kind stands beside these keys.\n",
+        *_rows(SourceSettings),
+    ]
+    for kind, model in (("file", FileSettings), ("pull", PullSettings)):
+        parts += [f'\n### kind = "{kind}"\n', *_rows(model)]
+    return "\n".join(parts) + "\n"
+
+
+def _rows(model: type[BaseModel]) -> list[str]:
+    rows = ["| key | default | what |", "| --- | --- | --- |"]
+    for name, field in model.model_fields.items():
+        if field.exclude or isinstance(field.default, BaseModel):
+            continue
+        rows.append(f"| `{name}` | {_default(field)} | {field.description or ''} |")
+    return rows
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "" if value in (None, "", (), {}, []) else f"`{json.dumps(value, default=str)}`"

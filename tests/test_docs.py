@@ -1,0 +1,44 @@
+"""The documents say what is so: the reference is generated, links lead somewhere, commands exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from hinomi.cli.main import cli
+from hinomi.cli.reference import settings_reference
+from hinomi.playbooks.engine.model import Step
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+
+
+def test_the_settings_page_is_what_the_code_says() -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
+    assert page == settings_reference(), "hinomi help settings > docs/reference/settings.md"
+
+
+def test_the_playbook_page_names_every_key_of_a_step() -> None:
+    page = (ROOT / "docs" / "reference" / "playbooks.md").read_text(encoding="utf-8")
+    keys = {field.alias or name for name, field in Step.model_fields.items()} - {"undo", "remind", "on_timeout"}
+    assert {key for key in keys if f"`{key}" not in page} == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!http)([^)#]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_commands_in_the_documents_exist() -> None:
+    for page in PAGES:
+        for words in re.findall(
+            r"^(?:\.venv/bin/)?hinomi ((?:--config \S+ )?[a-z]+(?: [a-z]+)?)", page.read_text(encoding="utf-8"), re.M
+        ):
+            names = re.sub(r"^--config \S+ ", "", words).split()
+            asked = (
+                names if len(names) > 1 and names[0] not in ("init", "serve", "doctor", "demo", "help") else names[:1]
+            )
+            result = CliRunner().invoke(cli, [*asked, "--help"])
+            assert result.exit_code == 0, f"{page.name}: hinomi {words}: {result.output}"
