@@ -3,11 +3,22 @@
 import csv
 import io
 import json
+import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
+from hinomi.clock import JST, parse_iso
+from hinomi.text import _
+
+#: Columns of free text, which may break; all others are shown whole.
+FREE = frozenset({"title", "text", "reason", "why", "error", "remedy", "found", "about", "unmapped", "path", "missing"})
+LEAST_FREE = 24
+WIDE = 200
+"""Columns of a table that goes into a pipe or a file."""
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 FORMATS = ("table", "json", "jsonl", "csv", "id")
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
 
@@ -56,17 +67,41 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fmt: str, *,
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None) -> None:
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console()
-    table = Table(title=title, box=None, header_style="bold", pad_edge=False)
-    for name in columns:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(inert(cell(row.get(name)))) for name in columns))
+    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
+    cells = [{name: inert(_shown(row.get(name))) for name in columns} for row in rows]
+    widths = {name: max([cell_len(name), *(cell_len(row[name]) for row in cells)]) for name in columns}
+    kept = _fitting(
+        {name: min(size, LEAST_FREE) if name in FREE else size for name, size in widths.items()}, console.width
+    )
+    table = Table(title=title, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in kept:
+        table.add_column(name, overflow="fold", no_wrap=name not in FREE)
+    for row in cells:
+        table.add_row(*(Text(row[name]) for name in kept))
     console.print(table)
+    if left := [name for name in columns if name not in kept]:
+        say(_("left out for want of room: {names}; a wider window or -o json shows them").format(names=", ".join(left)))
+
+
+def _fitting(widths: Mapping[str, int], room: int) -> list[str]:
+    """Return the columns that fit beside each other: empty ones never, and the last ones go first."""
+    kept = list(widths)
+    while len(kept) > 1 and sum(widths[name] + 2 for name in kept) - 2 > room:
+        kept.pop()
+    return kept
+
+
+def _shown(value: Any) -> str:
+    """Return a cell of a table: a time is that of Japan, to the second; json and csv carry it whole."""
+    text = cell(value)
+    if isinstance(value, str) and _TIME.fullmatch(text):
+        return parse_iso(text).astimezone(JST).strftime("%m-%d %H:%M:%S")
+    return text
 
 
 def show_one(row: Mapping[str, Any], fmt: str) -> None:

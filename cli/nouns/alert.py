@@ -9,7 +9,7 @@ from hinomi.cli.options import configured, listed, paged, reasoned
 from hinomi.cli.output import say, show, show_one
 from hinomi.text import _
 
-COLUMNS = ("number", "level", "status", "title", "entity", "count", "last_seen", "tenant", "assignee", "incident")
+COLUMNS = ("number", "level", "status", "title", "entity", "count", "last_seen", "assignee", "tenant", "incident")
 DISPOSITIONS = ("true_positive", "false_positive", "authorised", "test", "duplicate")
 
 

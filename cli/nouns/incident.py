@@ -8,7 +8,7 @@ from hinomi.cli.options import configured, listed, paged, reasoned
 from hinomi.cli.output import say, show, show_one
 from hinomi.text import _
 
-COLUMNS = ("number", "severity", "status", "category", "title", "entity", "tenant", "opened_at", "assignee")
+COLUMNS = ("number", "severity", "status", "title", "entity", "opened_at", "assignee", "category", "tenant")
 
 
 @click.group(

@@ -33,7 +33,7 @@ def list_(client: Client, fmt: str, limit: int, cursor: str | None, **filters: s
     page = client.get("reports", limit=limit, cursor=cursor, **filters)
     show(
         page["items"],
-        ("number", "kind", "incident", "state", "author_role", "due_at", "submitted_at", "sent_at", "path"),
+        ("number", "kind", "state", "author_role", "due_at", "sent_at", "path", "sha256", "incident", "submitted_at"),
         fmt,
     )
 
