@@ -181,7 +181,9 @@ class FileSource:
     def _renew(self, tail: Tail) -> Tail:
         """The content is another: the old file ends here, a new one begins."""
         log.get().info("file.truncated", source=self.name)
-        self._known.pop(tail.id, None)
+        self._known[tail.id] = msgspec.structs.replace(
+            tail.known, dev=0, ino=0
+        )  # a copy of it may be under another name
         stat = os.fstat(tail.file.fileno())
         fresh = self._tail(uuid.uuid4().hex, tail.file, Known(stat.st_dev, stat.st_ino, tail.known.path))
         self._tails[stat.st_dev, stat.st_ino] = fresh
@@ -198,7 +200,7 @@ class FileSource:
         if not self._same(tail.file, tail.known, size) or size < tail.fed:
             old = tail.id
             tail = self._renew(tail)
-            await sink.put(Batch((), {f"file/{old}": None}))
+            await sink.put(Batch((), {f"file/{old}": msgspec.json.encode(self._known[old])}))
         while tail.fed < size and not stop.is_set():
             data = await asyncio.to_thread(os.pread, tail.file.fileno(), CHUNK, tail.fed)
             if not data:

@@ -87,7 +87,9 @@ def test_renamed_while_nobody_looked(tail: Any) -> None:
     assert sorted(tail.wait(70)) == [b"line %06d" % n for n in range(70)]
 
 
-def test_copied_and_cut_off(tail: Any) -> None:
+@pytest.mark.parametrize("poll", [0.02, 0.5])  # looked at between the two, and only after both
+def test_copied_and_cut_off(tail: Any, poll: float) -> None:
+    tail.sources["log"]["poll"] = poll
     path = tail.logs / "a.log"
     path.write_bytes(numbered(0, 50))
     tail.start()
