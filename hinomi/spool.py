@@ -55,14 +55,12 @@ class Log:
         self.max_bytes = max_bytes
         if not writable and not path.exists():
             raise ConflictError("this log is not there yet", where=path, hint="its writer makes it at start")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if writable and not path.exists():
+            _make(path)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.execute("PRAGMA wal_autocheckpoint=2000")
-        if writable:
-            self._db.executescript(SCHEMA)
-            self._db.execute("INSERT OR IGNORE INTO meta VALUES('id', ?)", (uuid.uuid4().hex,))
         self.id: str = self._db.execute("SELECT value FROM meta WHERE key='id'").fetchone()[0]
         self._zip = zstandard.ZstdCompressor(level=1)
         self._unzip = zstandard.ZstdDecompressor()
@@ -160,6 +158,18 @@ class Log:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+
+def _make(path: Path) -> None:
+    """Make an empty log beside its place and move it there: readers that see the file see all of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.executescript(SCHEMA)
+        db.execute("INSERT INTO meta VALUES('id', ?)", (uuid.uuid4().hex,))
+    fresh.replace(path)
 
 
 def save_position(folder: Path, log_id: str, reader: str, positions: Mapping[str, int]) -> None:

@@ -99,7 +99,10 @@ class Responder:
         finally:
             self._work.set()
             scheduler.shutdown(wait=False)
-            await effects
+            ordered = stop.is_set()
+            if not ordered:  # a fault: this process ends, and the supervisor starts it again
+                effects.cancel()
+            await asyncio.gather(effects, return_exceptions=not ordered)
             await asyncio.to_thread(self._write_seal)
 
     async def _effects(self, stop: asyncio.Event) -> None:

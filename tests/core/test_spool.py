@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -58,3 +59,16 @@ def test_the_smallest_position_counts_and_a_missing_reader_keeps_everything(tmp_
     assert load_positions(tmp_path, "x", ["worker", "storer"]) is None
     save_position(tmp_path, "x", "storer", {"events": 4})
     assert load_positions(tmp_path, "x", ["worker", "storer"]) == {"events": 4}
+
+
+def test_a_reader_that_sees_the_file_sees_all_of_it(tmp_path: Path) -> None:
+    for n in range(60):
+        path = tmp_path / f"{n}.db"
+        maker = threading.Thread(target=lambda path=path: Log(path, writable=True).close())
+        maker.start()
+        while not path.exists():
+            pass
+        reader = Log(path)
+        maker.join()
+        assert reader.id
+        reader.close()
