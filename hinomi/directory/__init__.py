@@ -72,9 +72,12 @@ class Directory(msgspec.Struct, dict=True):
     rules: list[ClassRule] = []
 
     @cached_property
-    def _devices(self) -> dict[str, Device]:
-        index = {device.name.lower().partition(".")[0]: device for device in self.devices}
-        return index | {device.id.lower(): device for device in self.devices}
+    def _devices(self) -> dict[str, list[Device]]:
+        index: dict[str, list[Device]] = {}
+        for device in self.devices:
+            for ref in {device.id.lower(), device.name.lower().partition(".")[0]}:
+                index.setdefault(ref, []).append(device)
+        return index
 
     @cached_property
     def _by_vendor(self) -> dict[tuple[str, str], Device]:
@@ -97,10 +100,18 @@ class Directory(msgspec.Struct, dict=True):
         return Classifier(self.rules)
 
     def device(self, ref: str, ceiling: str = "") -> Device | None:
-        """Return a device by id or host name (short or full, any case), inside the ceiling only."""
+        """Return a device by id or host name (short or full, any case), inside the ceiling only.
+
+        Two municipalities may give their PCs the same names; what is not one device alone is None.
+        """
         low = ref.lower()
-        found = self._devices.get(low) or self._devices.get(low.partition(".")[0])
-        return found if found and within(found.tenant, ceiling) else None
+        for key in (low, low.partition(".")[0]):
+            inside = [device for device in self._devices.get(key, ()) if within(device.tenant, ceiling)]
+            if exact := [device for device in inside if device.id.lower() == key]:
+                return exact[0]
+            if inside:
+                return inside[0] if len(inside) == 1 else None
+        return None
 
     def device_by_vendor(self, vendor: str, ref: str, ceiling: str = "") -> Device | None:
         """Return the device that a product knows as ``ref``."""

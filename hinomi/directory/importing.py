@@ -9,7 +9,7 @@ from typing import Any
 from hinomi.directory import ROLES, ClassRule, Device, Directory, Person, Tenant
 from hinomi.directory.classes import CLASSES
 from hinomi.errors import ConfigError, Faults, HinomiError
-from hinomi.tenancy import is_tenant, within
+from hinomi.tenancy import is_tenant, municipality, within
 
 COLUMNS = {
     "tenants.csv": ("path", "name", "kind"),
@@ -32,7 +32,7 @@ class _Importer:
         self.people: dict[str, Person] = {}
         self.devices: dict[str, Device] = {}
         self.rules: list[ClassRule] = []
-        self.seen: dict[tuple[str, str], str] = {}
+        self.seen: dict[tuple[str, str, str], str] = {}
 
     def rows(self, name: str, *, optional: bool = False) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield (file:row, cells) of one file."""
@@ -51,19 +51,26 @@ class _Importer:
             except UnicodeDecodeError as error:
                 self.fault(str(path), f"neither UTF-8 nor CP932 at byte {error.start}", "save it as UTF-8")
                 return
-        reader = csv.DictReader(io.StringIO(text, newline=""))
+        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         missing = [column for column in COLUMNS[name] if column not in (reader.fieldnames or ())]
         if missing:
             self.fault(
                 f"{path}:1", f"columns missing: {', '.join(missing)}", f"the header is {','.join(COLUMNS[name])}"
             )
             return
-        for row in reader:
+        for row in self.whole(path, reader):
             cells = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
             if None in row:
                 self.fault(f"{path}:{reader.line_num}", "more cells than columns", "quote cells that hold a comma")
             if any(cells.values()):
                 yield f"{path}:{reader.line_num}", cells
+
+    def whole(self, path: Path, reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
+        """Yield the rows; a quote that is never closed, or a cell beyond reason, ends the file with a fault."""
+        try:
+            yield from reader
+        except csv.Error as error:
+            self.fault(f"{path}:{reader.line_num}", str(error), "mend the quotes of this row; those after it were not read")
 
     def fault(self, where: str, what: str, hint: str) -> None:
         """Note one fault."""
@@ -76,9 +83,11 @@ class _Importer:
             return False
         return True
 
-    def unique(self, where: str, kind: str, value: str) -> None:
-        """Note a value that was there before."""
-        first = self.seen.setdefault((kind, value.lower()), where)
+    def unique(self, where: str, kind: str, value: str, place: str = "") -> None:
+        """Note a value that was there before (in a municipality, where ``place`` is one)."""
+        if not value:
+            return
+        first = self.seen.setdefault((kind, place, value.lower()), where)
         if first != where:
             self.fault(where, f"{kind} {value!r} is there already", f"first at {first}")
 
@@ -116,7 +125,8 @@ class _Importer:
         """Read people.csv."""
         for where, row in self.rows("people.csv"):
             self.unique(where, "person", row["id"])
-            fits = self.tenant(where, row["tenant"]) & self.one_of(where, "role", row["role"], ROLES)
+            self.tenant(where, row["tenant"])
+            self.one_of(where, "role", row["role"], ROLES)
             if not row["id"]:
                 self.fault(where, "no id", "give each person an id")
             for column in ("mail", "mail_off"):
@@ -124,18 +134,20 @@ class _Importer:
                     self.fault(where, f"{column} {row[column]!r} is no address", "write name@domain")
             accounts = tuple(a.strip() for a in row["accounts"].split(";") if a.strip())
             for account in accounts:
-                self.unique(where, "account", account)
-            if fits:
-                self.people[row["id"]] = Person(
+                self.unique(where, "account", account, municipality(row["tenant"]))
+            self.people.setdefault(
+                row["id"],
+                Person(
                     row["id"], row["tenant"], row["name"], row["role"], row["mail"], row["mail_off"], row["phone"],
                     row["language"] or "ja", accounts,
-                )  # fmt: skip
+                ),
+            )  # fmt: skip
 
     def read_devices(self) -> None:
         """Read devices.csv."""
         for where, row in self.rows("devices.csv"):
             self.unique(where, "device", row["id"])
-            self.unique(where, "device name", row["name"].partition(".")[0])
+            self.unique(where, "device name", row["name"].partition(".")[0], municipality(row["tenant"]))
             if not row["id"] or not row["name"]:
                 self.fault(where, "no id or no name", "give each device both")
             self.tenant(where, row["tenant"])
