@@ -163,7 +163,7 @@ class Stage:
 
     def _outside(self) -> None:
         """Start the EDR's simulator, the mail server and the players; write the settings that name them."""
-        self._edr = {"id": "hinomi-demo", "secret": secrets.token_urlsafe(24), "control": secrets.token_urlsafe(24)}
+        self._edr = {"id": "hinomi-demo", "secret": secrets.token_hex(24), "control": secrets.token_hex(24)}
         machines = [
             {"id": d.machine, "computerDnsName": f"{d.name.lower()}.aoba.local", "lastIpAddress": d.ip}
             for d in self.world.devices
