@@ -5,7 +5,7 @@ nothing that a record holds can make this raise.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -45,14 +45,19 @@ class Reader:
 
     def read_block(self, block: Block, directory: Directory) -> list[Event]:
         """Return the events of a block, enriched; at least one a record."""
+        events: list[Event] = []
+        for found in self.read_each(block, directory):
+            events += found
+        return events
+
+    def read_each(self, block: Block, directory: Directory) -> Iterator[list[Event]]:
+        """Yield the events of each record of a block."""
         settings = self._sources.get(block.source)
         encoding, zone = (settings.encoding, settings.zone) if settings else ("", "Asia/Tokyo")
         ceiling = settings.tenant if settings else ""
         candidates = self._of(block.source)
-        events: list[Event] = []
         for record in block.records(encoding=encoding, zone=zone):
-            events += self._read(record, candidates, directory, ceiling, settings)
-        return events
+            yield self._read(record, candidates, directory, ceiling, settings)
 
     def _read(
         self,

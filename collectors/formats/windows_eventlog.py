@@ -31,14 +31,26 @@ _HASHES = {
 }
 
 
+#: Field sets that a sender may have filled itself (Elastic's pipelines move event data there), and what it says of the event.
+_ECS = frozenset(
+    ("process", "file", "dll", "registry", "dns", "network", "source", "destination", "user", "group", "service", "url", "rule",
+     "threat", "hash", "pe", "code_signature", "powershell", "email")
+)  # fmt: skip
+_ECS_EVENT = frozenset(f"event.{name}" for name in ("category", "type", "action", "outcome"))
+
+
+def _own_ecs(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in fields.items() if k.partition(".")[0] in _ECS or k in _ECS_EVENT}
+
+
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 
 
 class _Record:
     """The same facts, whatever the shape."""
 
-    def __init__(self, system: Mapping[str, Any], data: Mapping[str, Any]):
-        self.system, self.data = system, data
+    def __init__(self, system: Mapping[str, Any], data: Mapping[str, Any], ecs: Mapping[str, Any] | None = None):
+        self.system, self.data, self.ecs = system, data, ecs or {}
 
 
 @formats.register("windows.eventlog")
@@ -73,7 +85,7 @@ def _shape(value: dict[str, Any]) -> _Record | None:
         data: dict[str, Any] = {}
         for key, item in value.items():
             (data if key.startswith("winlog.event_data.") else tree)[key.removeprefix("winlog.event_data.")] = item
-        return _Record(_winlog_system(tree), data)
+        return _Record(_winlog_system(tree), data, _own_ecs(tree))
     return None
 
 
@@ -114,6 +126,7 @@ def _from_winlogbeat(value: dict[str, Any]) -> _Record:
     return _Record(
         _winlog_system(tree),
         {**(user_data if isinstance(user_data, dict) else {}), **(data if isinstance(data, dict) else {})},
+        _own_ecs(tree),
     )
 
 
@@ -165,6 +178,7 @@ def _event(found: _Record) -> Event | None:
             event["network.direction"] = "egress" if str(value).lower() == "true" else "ingress"
         else:
             _write(event, names.get(name, f"winlog.event_data.{name}"), value)
+    event |= found.ecs
     _derive(event)
     return event
 
