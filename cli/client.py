@@ -8,19 +8,25 @@ import asyncio
 import getpass
 import json
 import os
+import time
 import tomllib
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from hinomi.cli.output import say
-from hinomi.errors import AuthError, ConfigError, HinomiError
+from hinomi.errors import AuthError, ConfigError, ConflictError, HinomiError
 from hinomi.runtime.lock import DataLock, holder
+from hinomi.text import _
 
 ANSWER = 5.0
 """Seconds a server has to answer."""
+PATIENCE = 30.0
+"""Seconds that another command is waited for."""
+_open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # the server is on this machine
 
 
 def find_config(given: str | None) -> Path:
@@ -91,15 +97,34 @@ class Client:
                 if v is not None
             ]
         )
-        target = f"/api/v1/{path}" + (f"?{query}" if query else "")
-        about = holder(self.data)
-        if about.get("address"):
-            status, content = self._over_http(about["address"], method, target, body)
+        target = f"/api/v1/{quote(path)}" + (f"?{query}" if query else "")
+        held = self._lock(f"hinomi {path}", shared=method == "GET")
+        if isinstance(held, str):
+            status, content = self._over_http(held, method, target, body)
         else:
-            status, content = self._in_process(method, target, body)
+            with held:
+                status, content = self._in_process(method, target, body)
         if status >= 400:
             raise _error(status, content)
         return content if raw else json.loads(content) if content else None
+
+    def _lock(self, what: str, *, shared: bool) -> DataLock | str:
+        """Return the data folder's lock, or the address of `serve`, which has it; another command is waited for."""
+        began, said = time.monotonic(), False
+        while True:
+            try:
+                return DataLock(self.data, what=what, shared=shared)
+            except ConflictError:
+                about = holder(self.data)
+                if address := about.get("address"):
+                    return str(address)
+                if time.monotonic() >= began + PATIENCE:
+                    raise
+            if not said and time.monotonic() >= began + 0.5:
+                who = f"{about['what']} (process {about['pid']})" if "pid" in about else _("another command")
+                say(_("waiting for {who}, which holds the data folder …").format(who=who))
+                said = True
+            time.sleep(0.1)
 
     def _over_http(self, address: str, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
         request = urllib.request.Request(address + target, method=method)  # noqa: S310 - the address is the lock's
@@ -108,14 +133,16 @@ class Client:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER) as answer:  # noqa: S310
+            with _answer(request) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
-            return error.code, error.read()
-        except (OSError, TimeoutError) as error:
-            raise HinomiError(
-                f"hinomi serve at {address} does not answer: {error}", hint="look at its log; hinomi doctor says more"
-            ) from error
+            with error:
+                return error.code, error.read()
+        except (OSError, HTTPException) as error:
+            hint = _("look at its log; hinomi doctor says more")
+            if method != "GET":
+                hint = _("it may still do what was asked: look before you ask again")
+            raise HinomiError(f"hinomi serve at {address} does not answer: {error}", hint=hint) from error
 
     def _key(self) -> str:
         if key := os.environ.get("HINOMI_KEY"):
@@ -127,14 +154,25 @@ class Client:
             raise AuthError("no key", hint=f"set HINOMI_KEY, or let {path} be readable") from error
 
     def _in_process(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
-        from hinomi.runtime.local import answer, needs_driving
+        from hinomi.runtime.local import answer
 
-        acts = method != "GET"
-        with DataLock(self.data, what=f"hinomi {target.split('?')[0].rsplit('/', 1)[-1]}", shared=not acts, wait=30.0):
-            result = asyncio.run(answer(self.config, getpass.getuser(), method, target, body))
-            if result.waiting and needs_driving(target):
-                say("hinomi serve does not run: what was asked for is carried out by this command …")
-            return result.status, result.content
+        def driving() -> None:
+            say(_("hinomi serve does not run: this command carries out what was asked for …"))
+
+        result = asyncio.run(answer(self.config, getpass.getuser(), method, target, body, driving))
+        return result.status, result.content
+
+
+def _answer(request: urllib.request.Request) -> Any:
+    """Send; a server that does not listen yet gets as long as one that does not answer."""
+    deadline = time.monotonic() + ANSWER
+    while True:
+        try:
+            return _open(request, timeout=ANSWER)
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() >= deadline:
+                raise
+        time.sleep(0.1)
 
 
 def _error(status: int, content: bytes) -> HinomiError:
@@ -142,7 +180,8 @@ def _error(status: int, content: bytes) -> HinomiError:
         body = json.loads(content)
     except ValueError:
         return HinomiError(f"answer {status} of the server", hint="look at its log")
-    error = HinomiError(body.get("title", f"answer {status}"), hint=body.get("hint"))
+    hint = body.get("hint") or (_("the lists (hinomi … list) show what there is") if status in (404, 405) else None)
+    error = HinomiError(body.get("title", f"answer {status}"), hint=hint)
     codes = {400: 2, 401: 4, 403: 5}
     error.exit_code = int(body.get("exit_code") or codes.get(status, 1))
     return error

@@ -10,6 +10,7 @@ import click
 
 from hinomi import __version__
 from hinomi.cli import nouns
+from hinomi.cli.options import everywhere, examples
 from hinomi.errors import HinomiError
 from hinomi.text import _
 
@@ -27,12 +28,12 @@ class Nouns(click.Group):
             return None
         found: Any = importlib.import_module(f"{nouns.__name__}.{name}")
         command: click.Command = found.command
-        return command
+        return everywhere(command)
 
 
 @click.group(
     cls=Nouns,
-    epilog=_("Examples:  hinomi demo  ·  hinomi init /srv/hinomi  ·  hinomi incident list  ·  hinomi help exit-codes"),
+    epilog=examples("demo", "init /srv/hinomi", "incident list --config /srv/hinomi/hinomi.toml", "help exit-codes"),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="hinomi")
@@ -64,6 +65,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo(_("interrupted"), err=True)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()
+    except SystemExit:  # click's answer to a reader that has gone, as `head` does: nothing failed here
         return 0
+    except OSError as error:
+        if error.filename is None:
+            raise
+        click.echo(f"{_('error:')} {error.filename}: {error.strerror}", err=True)
+        return 1

@@ -1,33 +1,59 @@
-"""Options that every command has: ``--config`` after the verb too, ``-o``, and how to ask before acting."""
+"""What commands have in common: ``--config`` anywhere, ``-o``, examples, and how to ask before acting."""
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.output import FORMATS
+from hinomi.cli.output import FORMATS, say
 from hinomi.errors import ConfigError
 from hinomi.text import _
 
 
 def configured(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command ``client``, made from --config before or after the verb."""
+    """Give a command ``client``, which asks the installation that --config names."""
 
-    @click.option("--config", "own_config", type=click.Path(dir_okay=False), help=_("Settings file (hinomi.toml)."))
     @functools.wraps(function)
-    def run(own_config: str | None, **given: Any) -> Any:
-        return function(client=Client(config_of(click.get_current_context(), own_config)), **given)
+    def run(**given: Any) -> Any:
+        return function(client=Client(config_of(click.get_current_context())), **given)
 
     return run
 
 
-def config_of(ctx: click.Context, own: str | None) -> str | None:
-    """Return the --config that was given, before or after the verb."""
-    root = ctx.find_root().obj or {}
-    return own or root.get("config")
+def config_of(ctx: click.Context) -> str | None:
+    """Return the --config that was given, before or after the verb; the last one counts."""
+    return (ctx.find_root().obj or {}).get("config")
+
+
+def everywhere(command: click.Command) -> click.Command:
+    """Let a command and all its verbs take --config."""
+    if not any(param.name == "config" for param in command.params):
+        help_text = _("Settings file (hinomi.toml).")
+        command.params.append(
+            click.Option(
+                ["--config"],
+                type=click.Path(dir_okay=False),
+                expose_value=False,
+                callback=_keep_config,
+                help=help_text,
+            )
+        )
+    for verb in command.commands.values() if isinstance(command, click.Group) else ():
+        everywhere(verb)
+    return command
+
+
+def _keep_config(ctx: click.Context, _param: click.Parameter, given: str | None) -> None:
+    if given:
+        ctx.find_root().ensure_object(dict)["config"] = given
+
+
+def examples(*lines: str) -> str:
+    """Return the examples at the end of a command's help, one a line."""
+    return "\b\n" + _("Examples:") + "".join(f"\n  hinomi {line}" for line in lines)
 
 
 def listed(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -49,22 +75,27 @@ def paged(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
+def fail_on(ranks: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Give a list ``--fail-on``, as ``worst``: the least rank at which it ends with exit code 3."""
+    return click.option(
+        "--fail-on", "worst", type=click.Choice(ranks), help=_("Exit 3 if a row shown is this bad or worse.")
+    )
+
+
 def reasoned(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give an act ``--reason``, which goes into the audit."""
     return click.option("--reason", required=True, help=_("Why; kept in the audit."))(function)
 
 
-def confirm(name: str, *, yes: bool) -> None:
-    """Have the name typed on a terminal; elsewhere --yes is needed.
+def confirm(name: str, about: str) -> None:
+    """Say what would be acted on, and have its name typed; only a terminal can be asked.
 
     Raises:
-        ConfigError: If there is no terminal and no --yes, or another name was typed.
+        ConfigError: If there is no terminal, or another name was typed.
     """
-    if yes:
-        return
     if not sys.stdin.isatty():
-        raise ConfigError(
-            _("this acts on {name}").format(name=name), hint=_("give --yes, or --dry-run to see the request")
-        )
-    if click.prompt(_("Type {name} to go on").format(name=name), err=True) != name:
+        raise ConfigError(_("this acts on {name}: {about}").format(name=name, about=about),
+                          hint=_("give --yes, or --dry-run to see the request"))  # fmt: skip
+    say(about)
+    if click.prompt(_("Type {name} to go on").format(name=name), err=True).strip() != name:
         raise ConfigError(_("another name was typed; nothing was done"))

@@ -6,12 +6,15 @@ import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from hinomi.clock import JST, parse_iso
-from hinomi.text import _
+from hinomi.text import _, jst
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: Columns of free text, which may break; all others are shown whole.
 FREE = frozenset({"title", "text", "reason", "why", "error", "remedy", "found", "about", "unmapped", "path", "missing"})
@@ -20,7 +23,7 @@ WIDE = 200
 """Columns of a table that goes into a pipe or a file."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 FORMATS = ("table", "json", "jsonl", "csv", "id")
-_RISKY = ("=", "+", "-", "@", "\t", "\r")
+_RISKY = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
 def cell(value: Any) -> str:
@@ -66,13 +69,32 @@ def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fmt: str, *,
         _table(rows, columns, title)
 
 
+def show_page(page: Mapping[str, Any], columns: Sequence[str], fmt: str) -> None:
+    """Print one page of a list; how to go on is said on stderr."""
+    show(page["items"], columns, fmt)
+    if page["cursor"]:
+        say(_("more: --cursor {cursor}").format(cursor=page["cursor"]))
+
+
+def show_done(outcome: Mapping[str, Any], fmt: str, text: str) -> None:
+    """Say what an act came to; -o other than table prints the answer itself, too."""
+    say(text)
+    if fmt != "table":
+        show_one(outcome, fmt)
+
+
+def _console() -> "Console":
+    from rich.console import Console
+
+    return Console() if sys.stdout.isatty() else Console(width=WIDE)
+
+
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str | None) -> None:
     from rich.cells import cell_len
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console() if sys.stdout.isatty() else Console(width=WIDE)
+    console = _console()
     cells = [{name: inert(_shown(row.get(name))) for name in columns} for row in rows]
     widths = {name: max([cell_len(name), *(cell_len(row[name]) for row in cells)]) for name in columns}
     kept = _fitting(
@@ -109,10 +131,9 @@ def show_one(row: Mapping[str, Any], fmt: str) -> None:
     if fmt in ("json", "jsonl"):
         click.echo(json.dumps(dict(row), ensure_ascii=False, indent=2 if fmt == "json" else None, default=str))
         return
-    if fmt == "csv":
-        show([row], list(row), "csv")
+    if fmt in ("csv", "id"):
+        show([row], list(row), fmt)
         return
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
@@ -122,12 +143,17 @@ def show_one(row: Mapping[str, Any], fmt: str) -> None:
     for name, value in row.items():
         if isinstance(value, list) and value and isinstance(value[0], dict):
             text = "\n".join(
-                "  ".join(cell(item) for item in entry.values() if item not in (None, "", {}, [])) for entry in value
+                "  ".join(_whole(item) for item in entry.values() if item not in (None, "", {}, [])) for entry in value
             )
         else:
-            text = cell(value)
+            text = _whole(value)
         table.add_row(name, Text(inert(text)))
-    Console().print(table)
+    _console().print(table)
+
+
+def _whole(value: Any) -> str:
+    """Return a value as people read it; a time with its day and zone."""
+    return jst(value) if isinstance(value, str) and _TIME.fullmatch(value) else cell(value)
 
 
 def say(text: str) -> None:

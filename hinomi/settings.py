@@ -63,6 +63,13 @@ class Api(Listener):
         """The address under which people reach the pages, without a trailing slash."""
         return (self.base_url or f"http://{self.listen}").rstrip("/")
 
+    @property
+    def near(self) -> str:
+        """The address under which commands of this machine reach it, whatever people's links carry."""
+        host, port = self.address
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
 
 class Ingest(Listener):
     """The listener that takes events over HTTP."""

@@ -66,9 +66,13 @@ def note(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
 
 @router.post("/{ref}/decide")
 def decide(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
-    """Decide what the incident's playbook asks now."""
+    """Decide what the incident's playbook asks now, or report its manual task as done."""
     with parts.state.write() as conn:
-        waiting = views.list_waits(conn, who.grant, kind="decision", incident=ref)
+        waiting = [
+            wait
+            for kind in ("decision", "task")
+            for wait in views.list_waits(conn, who.grant, kind=kind, incident=ref)
+        ]
         fitting = [wait for wait in waiting if body.choice in (wait["options"] or ())]
         if not fitting:
             options = ", ".join(option for wait in waiting for option in wait["options"] or ())

@@ -1,18 +1,21 @@
-"""Rules, sources, directory: what is loaded, what is received, who there is."""
+"""Rules, sources, directory: what is loaded, what is received, who there is (shown, and imported)."""
 
 import json
 from typing import Any
 
 import msgspec
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
 from sqlalchemy import func, select
 
-from hinomi.api.auth import Parts, Reads
-from hinomi.directory import load
+from hinomi.api.auth import Admins, Parts, Reads
+from hinomi.directory import load, save
+from hinomi.directory.importing import import_files
 from hinomi.state import t
 from hinomi.tenancy import within
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
+LISTS = ("tenants", "people", "devices", "rules")
 
 
 @router.get("/rules")
@@ -61,7 +64,26 @@ def directory(parts: Parts, who: Reads) -> dict[str, Any]:
     with parts.state.read() as conn:
         found = load(conn)
     shown: dict[str, Any] = {"version": found.version}
-    for name in ("tenants", "people", "devices", "rules"):
+    for name in LISTS:
         rows = [msgspec.to_builtins(row) for row in getattr(found, name)]
         shown[name] = [row for row in rows if within(row.get("tenant", row.get("path", "")), who.grant.tenant)]
     return shown
+
+
+class Lists(BaseModel):
+    """The text of tenants.csv, people.csv, devices.csv and, where there are class rules, class_rules.csv."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    files: dict[str, str]
+
+
+@router.post("/directory")
+def import_directory(parts: Parts, who: Admins, lists: Lists) -> dict[str, int]:
+    """Import a whole new version of the directory; every row that does not fit is named, and then nothing is imported."""
+    who.grant.demand("admin", "")
+    found = import_files({name: text.encode() for name, text in lists.files.items()})
+    with parts.state.write() as conn:
+        version = save(conn, found, who.grant.actor, parts.clock.now())
+    parts.poke()
+    return {"version": version, **{name: len(getattr(found, name)) for name in LISTS}}

@@ -50,10 +50,10 @@ def list_runs(
 ) -> dict[str, Any]:
     """List runs, newest first."""
     with parts.state.read() as conn:
-        return {
-            "items": views.list_runs(conn, who.grant, state=state, incident=incident, limit=min(limit, 1000)),
-            "cursor": None,
-        }
+        items, after = views.list_runs(
+            conn, who.grant, state=state, incident=incident, limit=min(limit, 1000), cursor=cursor
+        )
+    return {"items": items, "cursor": after}
 
 
 @router.get("/runs/{run}")

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed
+from hinomi.cli.options import configured, examples, listed
 from hinomi.cli.output import say, show
 from hinomi.errors import HinomiError
 from hinomi.text import _
@@ -16,7 +16,7 @@ from hinomi.text import _
 LEAST_FREE = 2 << 30
 
 
-@click.command("doctor", epilog=_("Example:  hinomi doctor --config /srv/hinomi/hinomi.toml"))
+@click.command("doctor", epilog=examples("doctor --config /srv/hinomi/hinomi.toml", "doctor -o json"))
 @listed
 @configured
 def command(client: Client, fmt: str) -> int:
@@ -49,7 +49,10 @@ def _checks(client: Client) -> Iterator[dict[str, object]]:
         parts = urlsplit(str(table.get("base_url", "")))
         port = parts.port or (443 if parts.scheme == "https" else 80)
         yield _reach(f"vendor {name}", parts.hostname or "", port)
-    yield from _kept(client)
+    try:
+        yield from _kept(client)
+    except HinomiError as error:
+        yield _row("answers", False, str(error), error.hint or "")
 
 
 def _kept(client: Client) -> Iterator[dict[str, object]]:
@@ -68,6 +71,7 @@ def _kept(client: Client) -> Iterator[dict[str, object]]:
     )
     modes = {row["id"]: row["mode"] for row in client.get("playbooks")["items"]}
     yield _row("playbooks", "live" in modes.values(), str(modes), "hinomi playbook activate ID --mode live --reason …")
+    yield _row("kill switch", not client.get("killswitch")["on"], "", "hinomi killswitch off --reason …")
     rules = client.get("rules")
     yield _row(
         "rules",

@@ -1,13 +1,12 @@
 """``hinomi events``: look into what was stored."""
 
-import json
-
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed, paged
-from hinomi.cli.output import say, show
-from hinomi.text import _
+from hinomi.cli.options import configured, examples, listed, paged
+from hinomi.cli.output import say, show, show_one, show_page
+from hinomi.event import flat
+from hinomi.text import _, jst
 
 COLUMNS = (
     "@timestamp",
@@ -21,12 +20,15 @@ COLUMNS = (
 )
 
 
-@click.group("events", epilog=_("Example:  hinomi events search 'host.name=PC-0101 powershell' --since 2h"))
+SEARCH = "events search 'host.name=PC-0101 powershell' --since 2h"
+
+
+@click.group("events", epilog=examples(SEARCH, "help queries"))
 def command() -> None:
     """Search and show stored events."""
 
 
-@command.command("search")
+@command.command("search", epilog=examples(SEARCH, "events search --egress --since 30d -o csv > egress.csv"))
 @click.argument("query", default="")
 @click.option("--since", default="24h", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日."))
 @click.option("--until", default="now", show_default=True, help=_("The same, exclusive."))
@@ -47,17 +49,17 @@ def search(
         "table": "egress" if egress else "events",
     }
     page = client.post("events/search", body)
-    show(page["items"], COLUMNS, fmt)
-    say(
-        _("{count} shown; window {since} to {until}").format(
-            count=len(page["items"]), since=page["since"], until=page["until"]
-        )
-    )
-    if page["cursor"]:
-        say(_("more: --cursor {cursor}").format(cursor=page["cursor"]))
+    show_page(page, COLUMNS, fmt)
+    seen = {"count": len(page["items"]), "since": jst(page["since"]), "until": jst(page["until"])}
+    say(_("{count} shown; window {since} to {until}").format(**seen))
 
 
-@command.command("count", epilog=_("Example:  hinomi events count --by event.dataset --by host.name --since 7d"))
+@command.command(
+    "count",
+    epilog=examples(
+        "events count --by event.dataset --by host.name --since 7d", "events count 'user.name=sato' --by event.action"
+    ),
+)
 @click.argument("query", default="")
 @click.option("--since", default="24h", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日."))
 @click.option("--until", default="now", show_default=True, help=_("The same, exclusive."))
@@ -75,9 +77,16 @@ def count(
     show(found["items"], (*by, "count", "first", "last"), fmt)
 
 
-@command.command("show")
+@command.command(
+    "show",
+    epilog=examples(
+        "events show 1e99d96d8dff1f87a2526d21da6a2deb", "events show 1e99d96d8dff1f87a2526d21da6a2deb -o jsonl"
+    ),
+)
 @click.argument("event_id")
+@listed
 @configured
-def show_(client: Client, event_id: str) -> None:
-    """Print one event as a nested ECS document."""
-    click.echo(json.dumps(client.get(f"events/{event_id}"), ensure_ascii=False, indent=2))
+def show_(client: Client, event_id: str, fmt: str) -> None:
+    """Print one event: its fields beneath each other, or (-o json, jsonl) the nested ECS document."""
+    document = client.get(f"events/{event_id}")
+    show_one(document if fmt in ("json", "jsonl") else dict(flat(document)), fmt)

@@ -5,25 +5,21 @@ from pathlib import Path
 
 import click
 
+from hinomi.cli.options import examples, listed
 from hinomi.cli.output import say, show
 from hinomi.errors import ConfigError
 from hinomi.text import _
 
+TRY = "format try skysea.operation oplog.csv --encoding cp932"
 
-@click.group("format", epilog=_("Example:  hinomi format try skysea.operation oplog.csv --encoding cp932"))
+
+@click.group("format", epilog=examples("format list", TRY))
 def command() -> None:
     """List formats, and try one on a file."""
 
 
-@command.command("list")
-@click.option(
-    "-o",
-    "--output",
-    "fmt",
-    type=click.Choice(["table", "json", "jsonl", "csv", "id"]),
-    default="table",
-    help=_("How to print."),
-)
+@command.command("list", epilog=examples("format list", "format list -o json"))
+@listed
 def list_(fmt: str) -> None:
     """List the formats that are known."""
     from hinomi.collectors.formats import formats
@@ -35,14 +31,14 @@ def list_(fmt: str) -> None:
     show(rows, ("id", "about"), fmt)
 
 
-@command.command("try")
+@command.command("try", epilog=examples(TRY, "format try windows.eventlog events.ndjson --limit 5"))
 @click.argument("name")
 @click.argument("file", type=click.Path(dir_okay=False))
 @click.option("--framing", default="", help=_("lines, csv, ndjson, json_array; default by the file's name."))
 @click.option("--encoding", default="", help=_("Declared encoding, such as cp932."))
 @click.option("--zone", default="Asia/Tokyo", help=_("Zone of times without one."))
-@click.option("--limit", default=0, help=_("Stop after so many records."))
-def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: int) -> int:
+@click.option("--limit", type=click.IntRange(1), help=_("Stop after so many records."))
+def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: int | None) -> int:
     """Print the ECS documents of a file's records, nested, one a line; exit 1 if a record was not taken."""
     from hinomi.collectors.formats import formats
     from hinomi.collectors.framings import framings
@@ -64,12 +60,10 @@ def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: in
     else:
         cuts = [*cutter.feed(path.read_bytes()), *cutter.finish()]
         context = cutter.context
-    missed = 0
-    for number, cut in enumerate(cuts[: limit or None], 1):
+    cuts, missed = cuts[:limit], 0
+    for cut in cuts:
         for event in explain(RawRecord(cut.raw, "try", f"{path.name}:{cut.start}", 0, context, encoding, zone), name):
             missed += event["event.dataset"] == "hinomi.unparsed"
             click.echo(json.dumps(nested(event), ensure_ascii=False))
-        if number == 1 and not cuts:
-            break
     say(_("{count} records, {missed} not taken by {name}").format(count=len(cuts), missed=missed, name=name))
     return 1 if missed else 0

@@ -2,7 +2,7 @@
 
 import click
 
-from hinomi.text import _
+from hinomi.cli.options import examples
 
 TOPICS = {
     "exit-codes": """\
@@ -23,7 +23,7 @@ All must fit. Times: 2h, 30d, 2026-11-19, 令和8年11月19日.""",
 }
 
 
-@click.command("help", epilog=_("Example:  hinomi help exit-codes"))
+@click.command("help", epilog=examples("help exit-codes", "help queries"))
 @click.argument("topic", type=click.Choice(sorted([*TOPICS, "settings"])), required=False)
 @click.pass_context
 def command(ctx: click.Context, topic: str | None) -> None:

@@ -1,24 +1,24 @@
 """``hinomi host``: devices, what is known of their isolation, and isolating by hand."""
 
 import json
+from typing import Any
 
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, confirm, listed, paged, reasoned
-from hinomi.cli.output import say, show, show_one
+from hinomi.cli.options import configured, confirm, examples, listed, paged, reasoned
+from hinomi.cli.output import say, show_done, show_one, show_page
 from hinomi.text import _
 
+COLUMNS = ("id", "name", "tenant", "state", "observed_at", "age", "holds", "protected")
 
-@click.group(
-    "host",
-    epilog=_("Examples:  hinomi host state PC-0101  ·  hinomi host isolate PC-0101 --reason 'phoned in' --dry-run"),
-)
+
+@click.group("host", epilog=examples("host state PC-0101", "host isolate PC-0101 --reason 'phoned in' --dry-run"))
 def command() -> None:
     """See and cut off devices."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("host list --state isolated", "host list --tenant kita/aoba -o csv"))
 @click.option("--state", help=_("isolated, released, pending_isolation, unknown …"))
 @click.option("--tenant", help=_("Subtree."))
 @paged
@@ -26,11 +26,10 @@ def command() -> None:
 @configured
 def list_(client: Client, fmt: str, limit: int, cursor: str | None, **filters: str | None) -> None:
     """List devices with what was last observed of them."""
-    columns = ("id", "name", "tenant", "state", "observed_at", "age", "holds", "protected")
-    show(client.get("hosts", limit=limit, cursor=cursor, **filters)["items"], columns, fmt)
+    show_page(client.get("hosts", limit=limit, cursor=cursor, **filters), COLUMNS, fmt)
 
 
-@command.command("state")
+@command.command("state", epilog=examples("host state PC-0101", "host state PC-0101 -o json"))
 @click.argument("device")
 @listed
 @configured
@@ -39,38 +38,53 @@ def state(client: Client, device: str, fmt: str) -> None:
     show_one(client.get(f"hosts/{device}"), fmt)
 
 
-def _acting(verb: str, client: Client, device: str, reason: str, dry_run: bool, yes: bool) -> None:
+def _acting(function: Any) -> Any:
+    for option in (
+        configured,
+        listed,
+        click.option("--yes", is_flag=True, help=_("Do not ask.")),
+        click.option("--dry-run", is_flag=True, help=_("Show the exact request and do nothing.")),
+        reasoned,
+        click.argument("device"),
+    ):
+        function = option(function)
+    return function
+
+
+def _act(client: Client, verb: str, device: str, reason: str, dry_run: bool, yes: bool, fmt: str) -> None:
     if dry_run:
         plan = client.post(f"hosts/{device}/{verb}", {"reason": reason, "dry_run": True})
-        click.echo(json.dumps(plan, ensure_ascii=False, indent=2))
+        click.echo(json.dumps(plan, ensure_ascii=False, indent=None if fmt == "jsonl" else 2))
         return
-    confirm(device, yes=yes)
+    if not yes:
+        known = client.get(f"hosts/{device}")
+        about = _("{verb} {name} of {tenant}; owner: {owner}; last seen: {state}")
+        confirm(known["name"], about.format(verb=verb, **{**known, "owner": known["owner"] or "-"}))
     outcome = client.post(f"hosts/{device}/{verb}", {"reason": reason, "dry_run": False})
-    say(
-        _("asked for: {verb} {device}; hinomi host state {device} shows what is observed").format(
-            verb=verb, device=device
-        )
-    )
-    show_one(outcome, "table")
+    show_done(outcome, fmt, _("asked for: {verb} {device}, in run {run}").format(verb=verb, **outcome))
+    say(_("hinomi host state {device} shows what is observed").format(device=device))
 
 
-@command.command("isolate")
-@click.argument("device")
-@reasoned
-@click.option("--dry-run", is_flag=True, help=_("Show the exact request and do nothing."))
-@click.option("--yes", is_flag=True, help=_("Do not ask."))
-@configured
-def isolate(client: Client, device: str, reason: str, dry_run: bool, yes: bool) -> None:
-    """Cut one device off the network."""
-    _acting("isolate", client, device, reason, dry_run, yes)
+@command.command(
+    "isolate",
+    epilog=examples(
+        "host isolate PC-0101 --reason 'phoned in' --dry-run", "host isolate PC-0101 --reason 'phoned in' --yes -o json"
+    ),
+)
+@_acting
+def isolate(client: Client, **given: Any) -> None:
+    """Cut one device off the network; on a terminal its name is asked for, elsewhere --yes is needed."""
+    _act(client, "isolate", **given)
 
 
-@command.command("release")
-@click.argument("device")
-@reasoned
-@click.option("--dry-run", is_flag=True, help=_("Show the exact request and do nothing."))
-@click.option("--yes", is_flag=True, help=_("Do not ask."))
-@configured
-def release(client: Client, device: str, reason: str, dry_run: bool, yes: bool) -> None:
-    """Lift the cut-off of one device."""
-    _acting("release", client, device, reason, dry_run, yes)
+@command.command(
+    "release",
+    epilog=examples(
+        "host release PC-0101 --reason 'scan is clean' --dry-run",
+        "host release PC-0101 --reason 'scan is clean' --yes -o json",
+    ),
+)
+@_acting
+def release(client: Client, **given: Any) -> None:
+    """Lift the cut-off of one device; on a terminal its name is asked for, elsewhere --yes is needed."""
+    _act(client, "release", **given)

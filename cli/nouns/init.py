@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from hinomi.cli.options import examples
 from hinomi.cli.output import say
 from hinomi.errors import ConflictError
 from hinomi.tenancy import SCOPES, Grant
@@ -68,7 +69,7 @@ municipality_per_hour = 20          # and in one municipality; above that somebo
 """
 
 
-@click.command("init", epilog=_("Example:  hinomi init /srv/hinomi"))
+@click.command("init", epilog=examples("init /srv/hinomi", "init ./trial"))
 @click.argument("folder", type=click.Path(file_okay=False))
 def command(folder: str) -> None:
     """Lay out a new installation: hinomi.toml, data folder, the first key (mode 0600)."""

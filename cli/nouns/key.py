@@ -3,17 +3,24 @@
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed
-from hinomi.cli.output import say, show, show_one
+from hinomi.cli.options import configured, examples, listed
+from hinomi.cli.output import say, show, show_done, show_one
 from hinomi.text import _
 
+CREATE = "key create --name winlog --scope ingest --source winlog"
 
-@click.group("key", epilog=_("Example:  hinomi key create --name winlog --scope ingest --source winlog"))
+
+@click.group("key", epilog=examples(CREATE, "key list"))
 def command() -> None:
     """Make, list and revoke API keys."""
 
 
-@command.command("create")
+@command.command(
+    "create",
+    epilog=examples(
+        CREATE, "key create --name aoba --scope read --scope audit --tenant kita/aoba --role board --days 365"
+    ),
+)
 @click.option("--name", required=True, help=_("What it is for."))
 @click.option("--scope", "scopes", multiple=True, required=True, help=_("ingest, read, act, audit, admin; repeatable."))
 @click.option("--tenant", default="", help=_("Subtree: prefecture/municipality/school; default all."))
@@ -46,7 +53,7 @@ def create(
     say(_("Keep the key now: it is not shown again."))
 
 
-@command.command("list")
+@command.command("list", epilog=examples("key list", "key list -o csv"))
 @listed
 @configured
 def list_(client: Client, fmt: str) -> None:
@@ -55,11 +62,15 @@ def list_(client: Client, fmt: str) -> None:
     show(client.get("keys")["items"], columns, fmt)
 
 
-@command.command("revoke")
+@command.command(
+    "revoke",
+    epilog=examples("key revoke 7b77cad5 --reason 'server replaced'", "key revoke 7b77cad5 --reason 'lost' -o json"),
+)
 @click.argument("key_id")
 @click.option("--reason", default="", help=_("Why; kept in the audit."))
+@listed
 @configured
-def revoke(client: Client, key_id: str, reason: str) -> None:
+def revoke(client: Client, key_id: str, reason: str, fmt: str) -> None:
     """Revoke a key. Ingest may honour it for 5 more seconds."""
-    client.call("DELETE", f"keys/{key_id}", body={"reason": reason})
-    say(_("revoked: {key}").format(key=key_id))
+    outcome = client.call("DELETE", f"keys/{key_id}", body={"reason": reason})
+    show_done(outcome, fmt, _("revoked: {key}").format(key=key_id))

@@ -3,20 +3,19 @@
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed, reasoned
-from hinomi.cli.output import say, show, show_one
+from hinomi.cli.options import configured, examples, listed, reasoned
+from hinomi.cli.output import show, show_done, show_one
 from hinomi.text import _
 
+ACTIVATE = "playbook activate external-malware --mode live --reason 'drill of 11/20 passed'"
 
-@click.group(
-    "playbook",
-    epilog=_("Example:  hinomi playbook activate external-malware --mode live --reason 'drill of 11/20 passed'"),
-)
+
+@click.group("playbook", epilog=examples("playbook list", ACTIVATE))
 def command() -> None:
     """List, read and activate playbooks."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("playbook list", "playbook list -o json"))
 @listed
 @configured
 def list_(client: Client, fmt: str) -> None:
@@ -24,7 +23,9 @@ def list_(client: Client, fmt: str) -> None:
     show(client.get("playbooks")["items"], ("id", "version", "mode", "title", "steps", "sha256"), fmt)
 
 
-@command.command("show")
+@command.command(
+    "show", epilog=examples("playbook show external-malware", "playbook show external-malware > external-malware.yml")
+)
 @click.argument("playbook")
 @listed
 @configured
@@ -37,7 +38,10 @@ def show_(client: Client, playbook: str, fmt: str) -> None:
         show_one(shown, fmt)
 
 
-@command.command("activate")
+@command.command(
+    "activate",
+    epilog=examples(ACTIVATE, "playbook activate external-malware --mode shadow --reason 'too many false alarms'"),
+)
 @click.argument("playbook")
 @click.option(
     "--mode",
@@ -46,8 +50,9 @@ def show_(client: Client, playbook: str, fmt: str) -> None:
     help=_("live acts; shadow and simulate only plan."),
 )
 @reasoned
+@listed
 @configured
-def activate(client: Client, playbook: str, mode: str, reason: str) -> None:
+def activate(client: Client, playbook: str, mode: str, reason: str, fmt: str) -> None:
     """Set the mode; runs that are under way keep theirs."""
-    client.post(f"playbooks/{playbook}/activate", {"mode": mode, "reason": reason})
-    say(f"{playbook}: {mode}")
+    outcome = client.post(f"playbooks/{playbook}/activate", {"mode": mode, "reason": reason})
+    show_done(outcome, fmt, f"{playbook}: {mode}")

@@ -5,23 +5,23 @@ from pathlib import Path
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed, paged
-from hinomi.cli.output import say, show, show_one
+from hinomi.cli.options import configured, examples, listed, paged
+from hinomi.cli.output import say, show, show_done, show_one, show_page
 from hinomi.errors import ConfigError
 from hinomi.text import _
 
+COLUMNS = (
+    "number", "kind", "state", "author_role", "due_at", "sent_at", "path", "sha256", "incident", "submitted_at",
+)  # fmt: skip
+PDF, EDIT = "report show 2026-0001 --pdf out.pdf", "report edit 2026-0001 root_cause='添付ファイルのマクロ'"
 
-@click.group(
-    "report",
-    epilog=_(
-        "Examples:  hinomi report show 2026-0001 --pdf out.pdf  ·  hinomi report edit 2026-0001 root_cause='添付ファイルのマクロ'"
-    ),
-)
+
+@click.group("report", epilog=examples(PDF, EDIT))
 def command() -> None:
     """List, read, write and submit reports."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("report list --state draft", "report list --incident 1 -o json"))
 @click.option("--incident", help=_("Number or id."))
 @click.option("--kind", help=_("first_response, infection, final"))
 @click.option("--state", type=click.Choice(["draft", "submitted", "sent"]), help=_("Only these."))
@@ -30,15 +30,10 @@ def command() -> None:
 @configured
 def list_(client: Client, fmt: str, limit: int, cursor: str | None, **filters: str | None) -> None:
     """List reports, newest first."""
-    page = client.get("reports", limit=limit, cursor=cursor, **filters)
-    show(
-        page["items"],
-        ("number", "kind", "state", "author_role", "due_at", "sent_at", "path", "sha256", "incident", "submitted_at"),
-        fmt,
-    )
+    show_page(client.get("reports", limit=limit, cursor=cursor, **filters), COLUMNS, fmt)
 
 
-@command.command("show")
+@command.command("show", epilog=examples("report show 2026-0001 -o json", PDF))
 @click.argument("number")
 @click.option("--pdf", type=click.Path(dir_okay=False), help=_("Write the PDF here."))
 @listed
@@ -52,26 +47,35 @@ def show_(client: Client, number: str, pdf: str | None, fmt: str) -> None:
     show_one(client.get(f"reports/{number}"), fmt)
 
 
-@command.command("edit")
+def _answers(fields: tuple[str, ...]) -> dict[str, str]:
+    """Read NAME=TEXT …; one that is not is named before anything is asked of the server."""
+    wrong = [field for field in fields if "=" not in field]
+    if wrong:
+        raise ConfigError(f"{wrong[0]!r} is not NAME=TEXT", hint="hinomi report edit NUMBER lists the fields")
+    return dict(field.split("=", 1) for field in fields)
+
+
+@command.command("edit", epilog=examples("report edit 2026-0001", EDIT))
 @click.argument("number")
 @click.argument("fields", nargs=-1)
 @listed
 @configured
 def edit(client: Client, number: str, fields: tuple[str, ...], fmt: str) -> None:
     """Fill in fields: NAME=TEXT …; without any, list the fields."""
-    wrong = [field for field in fields if "=" not in field]
-    if wrong:
-        raise ConfigError(f"{wrong[0]!r} is not NAME=TEXT", hint="hinomi report edit NUMBER lists the fields")
-    if fields:
-        client.post(f"reports/{number}/fields", {"fields": dict(field.split("=", 1) for field in fields)})
+    if answers := _answers(fields):
+        client.post(f"reports/{number}/fields", {"fields": answers})
     show(client.get(f"reports/{number}")["form"], ("name", "label", "required", "value"), fmt)
 
 
-@command.command("submit")
+@command.command(
+    "submit",
+    epilog=examples("report submit 2026-0001", "report submit 2026-0001 root_cause='添付ファイルのマクロ' -o json"),
+)
 @click.argument("number")
 @click.argument("fields", nargs=-1)
+@listed
 @configured
-def submit(client: Client, number: str, fields: tuple[str, ...]) -> None:
-    """Submit a report to those who receive it."""
-    client.post(f"reports/{number}/submit", {"fields": dict(field.split("=", 1) for field in fields if "=" in field)})
-    say(_("submitted: {number}").format(number=number))
+def submit(client: Client, number: str, fields: tuple[str, ...], fmt: str) -> None:
+    """Submit a report to those who receive it, with the answers given here (NAME=TEXT …)."""
+    outcome = client.post(f"reports/{number}/submit", {"fields": _answers(fields)})
+    show_done(outcome, fmt, _("submitted: {number}").format(number=number))

@@ -7,17 +7,17 @@ import click
 
 from hinomi import log
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed
+from hinomi.cli.options import configured, examples, listed
 from hinomi.cli.output import say, show
 from hinomi.text import _
 
 
-@click.group("rule", epilog=_("Examples:  hinomi rule list --faults  ·  hinomi rule test"))
+@click.group("rule", epilog=examples("rule list --faults", "rule test"))
 def command() -> None:
     """List rules, and try them on their samples."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("rule list --unmapped", "rule list --faults -o json"))
 @click.option("--faults", is_flag=True, help=_("Only rules that could not be loaded."))
 @click.option("--unmapped", is_flag=True, help=_("Only rules with fields that no field map knows."))
 @listed
@@ -34,7 +34,7 @@ def list_(client: Client, fmt: str, faults: bool, unmapped: bool) -> None:
         say(_("{count} rules could not be loaded: hinomi rule list --faults").format(count=len(answer["faults"])))
 
 
-@command.command("test")
+@command.command("test", epilog=examples("rule test", "rule test ./rules -o csv"))
 @click.argument("folders", nargs=-1, type=click.Path(exists=True))
 @listed
 def test(folders: tuple[str, ...], fmt: str) -> int:

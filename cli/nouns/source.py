@@ -3,23 +3,20 @@
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed
+from hinomi.cli.options import configured, examples, listed
 from hinomi.cli.output import show
-from hinomi.text import _
+
+COLUMNS = ("name", "kind", "formats", "tenant", "trusted", "records", "bytes", "last", "waiting")
 
 
-@click.group("source", epilog=_("Example:  hinomi source list -o json"))
+@click.group("source", epilog=examples("source list", "source list -o json"))
 def command() -> None:
     """See what is received."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("source list", "source list -o csv > sources.csv"))
 @listed
 @configured
 def list_(client: Client, fmt: str) -> None:
     """List sources with what came through them since `serve` was started."""
-    show(
-        client.get("sources")["items"],
-        ("name", "kind", "formats", "tenant", "trusted", "records", "bytes", "last", "waiting"),
-        fmt,
-    )
+    show(client.get("sources")["items"], COLUMNS, fmt)

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,10 @@ _NO = {"", "no", "false", "0", "n", "いいえ"}
 
 
 class _Importer:
-    """Reads one folder, gathering faults as it goes."""
+    """Reads the files of one folder, gathering faults as it goes."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, files: Mapping[str, bytes], folder: Path):
+        self.files = files
         self.folder = folder
         self.faults: list[HinomiError] = []
         self.tenants: dict[str, Tenant] = {}
@@ -37,20 +38,15 @@ class _Importer:
     def rows(self, name: str, *, optional: bool = False) -> Iterator[tuple[str, dict[str, str]]]:
         """Yield (file:row, cells) of one file."""
         path = self.folder / name
-        try:
-            data = path.read_bytes()
-        except FileNotFoundError:
+        if name not in self.files:
             if not optional:
                 self.fault(str(path), "this file is missing", f"columns: {','.join(COLUMNS[name])}")
             return
         try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            try:
-                text = data.decode("cp932")
-            except UnicodeDecodeError as error:
-                self.fault(str(path), f"neither UTF-8 nor CP932 at byte {error.start}", "save it as UTF-8")
-                return
+            text = text_of(self.files[name])
+        except UnicodeDecodeError as error:
+            self.fault(str(path), f"neither UTF-8 nor CP932 at byte {error.start}", "save it as UTF-8")
+            return
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         missing = [column for column in COLUMNS[name] if column not in (reader.fieldnames or ())]
         if missing:
@@ -70,7 +66,9 @@ class _Importer:
         try:
             yield from reader
         except csv.Error as error:
-            self.fault(f"{path}:{reader.line_num}", str(error), "mend the quotes of this row; those after it were not read")
+            self.fault(
+                f"{path}:{reader.line_num}", str(error), "mend the quotes of this row; those after it were not read"
+            )
 
     def fault(self, where: str, what: str, hint: str) -> None:
         """Note one fault."""
@@ -193,15 +191,32 @@ class _Importer:
                 self.rules.append(ClassRule(row["tenant"], kind, row["pattern"], file_class))
 
 
-def import_folder(folder: Path) -> Directory:
-    """Read tenants.csv, people.csv, devices.csv and class_rules.csv (UTF-8 or CP932) of a folder.
+def text_of(data: bytes) -> str:
+    """Return the text of a list: UTF-8, with or without a mark, else CP932.
+
+    Raises:
+        UnicodeDecodeError: If it is neither.
+    """
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp932")
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return the content of tenants.csv, people.csv, devices.csv and class_rules.csv, as far as they are there."""
+    if not folder.is_dir():
+        raise ConfigError("no such folder", where=folder, hint=f"it holds {', '.join(COLUMNS)}")
+    return {name: (folder / name).read_bytes() for name in COLUMNS if (folder / name).is_file()}
+
+
+def import_files(files: Mapping[str, bytes], folder: Path = Path()) -> Directory:
+    """Make a directory of the content of the four lists; ``folder`` is where faults say that they lie.
 
     Raises:
         Faults: Naming every row that does not fit; nothing is imported then.
     """
-    if not folder.is_dir():
-        raise ConfigError("no such folder", where=folder, hint=f"it holds {', '.join(COLUMNS)}")
-    importer = _Importer(folder)
+    importer = _Importer(files, folder)
     steps: tuple[Callable[[], None], ...] = (
         importer.read_tenants, importer.read_people, importer.read_devices, importer.read_rules,
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """What people type: ``field=value field~part "two words"``, and windows such as 2h or 令和8年11月19日."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from hinomi.clock import JST, iso
 from hinomi.errors import ConfigError
@@ -65,19 +65,20 @@ def moment(words: str, now: datetime) -> datetime:
     words = words.strip()
     if words in ("now", ""):
         return now
-    if match := _AGO.fullmatch(words):
-        return now - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
     try:
+        if match := _AGO.fullmatch(words):
+            return now - timedelta(seconds=int(match[1]) * _UNITS[match[2]])
         if match := _ERA.fullmatch(words):
             first = next(first for first, name in ERAS if name == match[1])
             year = first.year + (1 if match[2] == "元" else int(match[2])) - 1
             return datetime(year, int(match[3]), int(match[4]), tzinfo=JST)
         found = datetime.fromisoformat(words)
-    except ValueError as error:
+        found = (found if found.tzinfo else found.replace(tzinfo=JST)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise ConfigError(
             f"{words!r} is no time", hint="2h, 30d, 2026-11-19, 2026-11-19T08:00+09:00 or 令和8年11月19日"
         ) from error
-    return found if found.tzinfo else found.replace(tzinfo=JST)
+    return found
 
 
 def window(since: str, until: str, now: datetime) -> tuple[str, str]:

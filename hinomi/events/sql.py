@@ -5,6 +5,10 @@ from hinomi.events import Aggregate, Query, Term
 from hinomi.events.types import kind_of
 
 
+#: DataFusion counts nanoseconds since 1970 in 64 bits: a window that reaches farther is an error there.
+EARLIEST, LATEST = "1678-01-01T00:00:00.000000Z", "2262-01-01T00:00:00.000000Z"
+
+
 def quote(name: str) -> str:
     """Return a column's name for SQL."""
     return '"' + name.replace('"', '""') + '"'
@@ -23,8 +27,9 @@ def _like(value: str) -> str:
 def condition_sql(query: Query, columns: set[str]) -> str:
     """Return the WHERE of a query."""
     time, tenant = quote("@timestamp"), quote("hinomi.tenant")
-    parts = [f"{time} >= TIMESTAMP {text(query.since)}", f"{time} < TIMESTAMP {text(query.until)}"]
-    parts += [f"day >= {text(query.since[:10])}", f"day <= {text(query.until[:10])}"]
+    since, until = (min(max(moment, EARLIEST), LATEST) for moment in (query.since, query.until))
+    parts = [f"{time} >= TIMESTAMP {text(since)}", f"{time} < TIMESTAMP {text(until)}"]
+    parts += [f"day >= {text(since[:10])}", f"day <= {text(until[:10])}"]
     if query.grant.tenant:
         subtree = query.grant.tenant
         parts.append(f"({tenant} = {text(subtree)} OR starts_with({tenant}, {text(subtree + '/')}))")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,16 @@ _EFFECTS = ("/hosts/", "/approvals/", "/decisions/", "/runs/", "/receipts/", "/r
 
 @dataclass(frozen=True)
 class Answer:
-    """What the application answered, and whether effects were left waiting."""
+    """What the application answered."""
 
     status: int
     content: bytes
-    waiting: bool = False
 
 
-def needs_driving(target: str) -> bool:
-    """Tell whether a POST to this route may have effects outside."""
-    return any(part in target for part in _EFFECTS)
-
-
-async def answer(config: Path, user: str, method: str, target: str, body: dict[str, Any] | None) -> Answer:
-    """Ask the application in this process, and carry out what it was asked for."""
+async def answer(
+    config: Path, user: str, method: str, target: str, body: dict[str, Any] | None, driving: Callable[[], None]
+) -> Answer:
+    """Ask the application in this process, and carry out what it was asked for; ``driving`` is told when that begins."""
     settings = load_settings(config)
     core = build_core(settings)
     app = create_app(build_deps(core), local=local_caller(user))
@@ -49,28 +46,30 @@ async def answer(config: Path, user: str, method: str, target: str, body: dict[s
     async with httpx2.AsyncClient(transport=transport, base_url="http://local") as client:
         content = json.dumps(body).encode() if body is not None else None
         response = await client.request(method, target, content=content, headers={"content-type": "application/json"})
-    waiting = False
-    if method != "GET" and response.status_code < 400 and needs_driving(target):
-        waiting = await _drive(core)
+    if method != "GET" and response.status_code < 400 and any(part in target for part in _EFFECTS):
+        await _drive(core, driving)
     with core.state.read() as conn:
         Seals(settings.data).write(head(conn), core.clock.now())
     core.state.close()
-    return Answer(response.status_code, response.content, waiting)
+    return Answer(response.status_code, response.content)
 
 
-async def _drive(core: Core) -> bool:
-    """Run due effects until none is due soon; return whether there were any."""
+def _open_effects(core: Core) -> int:
+    with core.state.read() as conn:
+        asked = select(func.count()).where(t.outbox.c.state.in_(["waiting", "leased"]))
+        return int(conn.execute(asked).scalar_one())
+
+
+async def _drive(core: Core, driving: Callable[[], None]) -> None:
+    """Run due effects until none is due soon."""
     executor = Executor(core.state, core.engine, core.clock)
-    deadline, any_done = time.monotonic() + SETTLE, False
+    deadline = time.monotonic() + SETTLE
+    if _open_effects(core):
+        driving()
     while time.monotonic() < deadline:
         wait = await executor.run_due()
         with core.state.write() as conn:
             core.engine.tick(conn, core.clock.now())
-            open_effects = conn.execute(
-                select(func.count()).where(t.outbox.c.state.in_(["waiting", "leased"]))
-            ).scalar_one()
-        if not open_effects or wait is None or wait > 5.0:
+        if not _open_effects(core) or wait is None or wait > 5.0:
             break
-        any_done = True
         await asyncio.sleep(min(wait, 1.0))
-    return any_done

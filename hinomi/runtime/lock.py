@@ -26,6 +26,7 @@ class DataLock:
         data.mkdir(parents=True, exist_ok=True)
         self._path = data / "lock"
         self._about = data / "lock.json"
+        self._shared = shared
         self._file = self._path.open("a")
         deadline = time.monotonic() + wait
         while not self._try(shared):
@@ -50,6 +51,8 @@ class DataLock:
 
     def release(self) -> None:
         """Let go."""
+        if not self._shared:
+            self._about.unlink(missing_ok=True)  # the next holder is never taken for this one
         self._file.close()
 
     def __enter__(self) -> "DataLock":

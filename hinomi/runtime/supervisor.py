@@ -42,7 +42,7 @@ class Supervisor:
         """Run until SIGTERM or SIGINT; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
-        with DataLock(self.settings.data, what="hinomi serve", address=self.settings.api.url, wait=30.0):
+        with DataLock(self.settings.data, what="hinomi serve", address=self.settings.api.near, wait=30.0):
             state = State(self.settings.state_url)
             state.migrate()
             state.close()

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, desc, select
+from sqlalchemy import Connection, desc, select, tuple_
 
 from hinomi.clock import parse_iso
 from hinomi.directory import Directory
@@ -15,16 +15,26 @@ from hinomi.tenancy import Grant, within
 
 
 def list_runs(
-    conn: Connection, grant: Grant, *, state: str | None = None, incident: str | None = None, limit: int = 50
-) -> list[dict[str, Any]]:
-    """Return runs, newest first."""
+    conn: Connection,
+    grant: Grant,
+    *,
+    state: str | None = None,
+    incident: str | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    """Return (runs, next cursor), newest first."""
     grant.demand("read")
-    asked = queries.in_subtree(select(t.run), t.run, grant.tenant).order_by(desc(t.run.c.started_at)).limit(limit)
+    asked = queries.in_subtree(select(t.run), t.run, grant.tenant)
+    asked = asked.order_by(desc(t.run.c.started_at), desc(t.run.c.id)).limit(limit)
+    if cursor:
+        asked = asked.where(tuple_(t.run.c.started_at, t.run.c.id) < tuple_(*cursor.partition(" ")[::2]))
     if state:
         asked = asked.where(t.run.c.state == state)
     if incident:
         asked = asked.where(t.run.c.incident == _incident(conn, grant, incident))
-    return [dict(row._mapping) for row in conn.execute(asked)]
+    found = [dict(row._mapping) for row in conn.execute(asked)]
+    return found, f"{found[-1]['started_at']} {found[-1]['id']}" if len(found) == limit else None
 
 
 def _incident(conn: Connection, grant: Grant, ref: str) -> str:

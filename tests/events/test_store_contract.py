@@ -1,6 +1,7 @@
 """What every event store must do; a second one is held to the same tests."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hinomi.errors import ConfigError
 from hinomi.event import Event
 from hinomi.events import Aggregate, EventStore, Flush, Query, open_store, stores
-from hinomi.events.query import parse
+from hinomi.events.query import moment, parse
 from hinomi.settings import Settings
 from hinomi.tenancy import Grant
 
@@ -50,6 +51,18 @@ def test_what_was_appended_comes_back_as_it_was(store: EventStore) -> None:
     )  # fmt: skip
     store.append(Flush("a", [(1, [odd])]))
     assert everything(store) == [odd]
+
+
+def test_a_window_may_reach_from_the_first_year_to_the_last(store: EventStore) -> None:
+    store.append(Flush("a", [(1, [event(1)])]))
+    for since, until in (("1970-01-01T00:00:00.000000Z", "9999-01-01T00:00:00.000000Z"), ("0001-01-01T00:00:00.000000Z", ALL[1])):
+        assert store.search(Query(grant(), since, until)).events == [event(1)]  # fmt: skip
+
+
+@pytest.mark.parametrize("words", ["999999w", "0001-01-01", "last tuesday", "令和99年99月1日"])
+def test_a_time_that_cannot_be_is_named(words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        moment(words, datetime(2026, 11, 24, tzinfo=UTC))
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
