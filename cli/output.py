@@ -23,6 +23,7 @@ WIDE = 200
 """Columns of a table that goes into a pipe or a file."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 FORMATS = ("table", "json", "jsonl", "csv", "id")
+_UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufff9-\ufffb]")
 _RISKY = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "\t", "\r", "\n")
 
 
@@ -44,6 +45,13 @@ def inert(text: str) -> str:
     return "".join(c if c == "\n" or (c.isprintable()) else "\ufffd" for c in text)
 
 
+def as_json(value: Any, indent: int | None = None) -> str:
+    """Return JSON that reads as Japanese does, and in which nothing moves a terminal's cursor or is lost in its encoding."""
+    return _UNSEEN.sub(
+        lambda c: f"\\u{ord(c[0]):04x}", json.dumps(value, ensure_ascii=False, indent=indent, default=str)
+    )
+
+
 def guard(text: str) -> str:
     """Return a CSV cell that no spreadsheet takes for a formula."""
     return "'" + text if text.startswith(_RISKY) else text
@@ -52,10 +60,10 @@ def guard(text: str) -> str:
 def show(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], fmt: str, *, title: str | None = None) -> None:
     """Print rows; json and jsonl carry every field, table and csv the columns named."""
     if fmt == "json":
-        click.echo(json.dumps(list(rows), ensure_ascii=False, indent=2, default=str))
+        click.echo(as_json(list(rows), indent=2))
     elif fmt == "jsonl":
         for row in rows:
-            click.echo(json.dumps(dict(row), ensure_ascii=False, default=str))
+            click.echo(as_json(dict(row)))
     elif fmt == "id":
         for row in rows:
             click.echo(cell(row.get("number", row.get("id"))))
@@ -129,7 +137,7 @@ def _shown(value: Any) -> str:
 def show_one(row: Mapping[str, Any], fmt: str) -> None:
     """Print one thing: its fields beneath each other, or as JSON."""
     if fmt in ("json", "jsonl"):
-        click.echo(json.dumps(dict(row), ensure_ascii=False, indent=2 if fmt == "json" else None, default=str))
+        click.echo(as_json(dict(row), indent=2 if fmt == "json" else None))
         return
     if fmt in ("csv", "id"):
         show([row], list(row), fmt)

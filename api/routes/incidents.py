@@ -69,9 +69,7 @@ def decide(parts: Parts, who: Acts, ref: str, body: Body) -> dict[str, Any]:
     """Decide what the incident's playbook asks now, or report its manual task as done."""
     with parts.state.write() as conn:
         waiting = [
-            wait
-            for kind in ("decision", "task")
-            for wait in views.list_waits(conn, who.grant, kind=kind, incident=ref)
+            wait for kind in ("decision", "task") for wait in views.list_waits(conn, who.grant, kind=kind, incident=ref)
         ]
         fitting = [wait for wait in waiting if body.choice in (wait["options"] or ())]
         if not fitting:

@@ -1,12 +1,11 @@
 """``hinomi format``: what becomes of a record."""
 
-import json
 from pathlib import Path
 
 import click
 
 from hinomi.cli.options import examples, listed
-from hinomi.cli.output import say, show
+from hinomi.cli.output import as_json, say, show
 from hinomi.errors import ConfigError
 from hinomi.text import _
 
@@ -64,6 +63,6 @@ def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: in
     for cut in cuts:
         for event in explain(RawRecord(cut.raw, "try", f"{path.name}:{cut.start}", 0, context, encoding, zone), name):
             missed += event["event.dataset"] == "hinomi.unparsed"
-            click.echo(json.dumps(nested(event), ensure_ascii=False))
+            click.echo(as_json(nested(event)))
     say(_("{count} records, {missed} not taken by {name}").format(count=len(cuts), missed=missed, name=name))
     return 1 if missed else 0

@@ -1,13 +1,12 @@
 """``hinomi host``: devices, what is known of their isolation, and isolating by hand."""
 
-import json
 from typing import Any
 
 import click
 
 from hinomi.cli.client import Client
 from hinomi.cli.options import configured, confirm, examples, listed, paged, reasoned
-from hinomi.cli.output import say, show_done, show_one, show_page
+from hinomi.cli.output import as_json, say, show_done, show_one, show_page
 from hinomi.text import _
 
 COLUMNS = ("id", "name", "tenant", "state", "observed_at", "age", "holds", "protected")
@@ -54,7 +53,7 @@ def _acting(function: Any) -> Any:
 def _act(client: Client, verb: str, device: str, reason: str, dry_run: bool, yes: bool, fmt: str) -> None:
     if dry_run:
         plan = client.post(f"hosts/{device}/{verb}", {"reason": reason, "dry_run": True})
-        click.echo(json.dumps(plan, ensure_ascii=False, indent=None if fmt == "jsonl" else 2))
+        click.echo(as_json(plan, indent=None if fmt == "jsonl" else 2))
         return
     if not yes:
         known = client.get(f"hosts/{device}")

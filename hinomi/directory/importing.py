@@ -48,27 +48,24 @@ class _Importer:
             self.fault(str(path), f"neither UTF-8 nor CP932 at byte {error.start}", "save it as UTF-8")
             return
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
-        missing = [column for column in COLUMNS[name] if column not in (reader.fieldnames or ())]
-        if missing:
-            self.fault(
-                f"{path}:1", f"columns missing: {', '.join(missing)}", f"the header is {','.join(COLUMNS[name])}"
-            )
+        try:
+            yield from self.cells(path, reader)
+        except csv.Error as error:  # a quote that is never closed, or a cell beyond reason
+            where = f"{path}:{reader.line_num + 1}"  # the row that could be read ends one before
+            self.fault(where, str(error), "mend the quotes of this row; those after it were not read")
+
+    def cells(self, path: Path, reader: "csv.DictReader[str]") -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield (file:row, cells) of rows that hold anything, if the header has the columns it must have."""
+        wanted = COLUMNS[path.name]
+        if missing := [column for column in wanted if column not in (reader.fieldnames or ())]:
+            self.fault(f"{path}:1", f"columns missing: {', '.join(missing)}", f"the header is {','.join(wanted)}")
             return
-        for row in self.whole(path, reader):
+        for row in reader:
             cells = {key: (value or "").strip() for key, value in row.items() if isinstance(key, str)}
             if None in row:
                 self.fault(f"{path}:{reader.line_num}", "more cells than columns", "quote cells that hold a comma")
             if any(cells.values()):
                 yield f"{path}:{reader.line_num}", cells
-
-    def whole(self, path: Path, reader: "csv.DictReader[str]") -> Iterator[dict[str, Any]]:
-        """Yield the rows; a quote that is never closed, or a cell beyond reason, ends the file with a fault."""
-        try:
-            yield from reader
-        except csv.Error as error:
-            self.fault(
-                f"{path}:{reader.line_num}", str(error), "mend the quotes of this row; those after it were not read"
-            )
 
     def fault(self, where: str, what: str, hint: str) -> None:
         """Note one fault."""

@@ -4,7 +4,6 @@ from hinomi.errors import ConfigError
 from hinomi.events import Aggregate, Query, Term
 from hinomi.events.types import kind_of
 
-
 #: DataFusion counts nanoseconds since 1970 in 64 bits: a window that reaches farther is an error there.
 EARLIEST, LATEST = "1678-01-01T00:00:00.000000Z", "2262-01-01T00:00:00.000000Z"
 

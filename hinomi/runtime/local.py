@@ -48,6 +48,8 @@ async def answer(
         response = await client.request(method, target, content=content, headers={"content-type": "application/json"})
     if method != "GET" and response.status_code < 400 and any(part in target for part in _EFFECTS):
         await _drive(core, driving)
+    for adapter in core.engine.adapters.values():
+        await adapter.close()
     with core.state.read() as conn:
         Seals(settings.data).write(head(conn), core.clock.now())
     core.state.close()

@@ -147,7 +147,8 @@ def test_a_long_list_says_how_to_go_on(site: Site) -> None:
 def test_runs_are_paged_too(site: Site) -> None:
     site.incident("PC-0103")
     everything = site.ask("run", "list", "-o", "id").out.split()
-    seen, cursor = [], []
+    seen: list[str] = []
+    cursor: list[str] = []
     while True:
         page = site.ask("run", "list", "--limit", "1", "-o", "id", *cursor)
         seen += page.out.split()
@@ -370,8 +371,12 @@ def test_a_report_is_filled_in_submitted_and_read(site: Site, tmp_path: Path) ->
     assert site.ask("report", "edit", number, "no sign").code == 2
     assert site.ask("report", "submit", number, "no sign").code == 2
     assert site.ask("report", "edit", number, "nothing=x").code == 2
-    answers = [f"{row['name']}={row['choices'][0] if row['choices'] else '先生に聞いた'}" for row in form if row["required"]]
-    texts = [arg for arg, row in zip(answers, [r for r in form if r["required"]], strict=True) if row["shape"] == "text"]
+    answers = [
+        f"{row['name']}={row['choices'][0] if row['choices'] else '先生に聞いた'}" for row in form if row["required"]
+    ]
+    texts = [
+        arg for arg, row in zip(answers, [r for r in form if r["required"]], strict=True) if row["shape"] == "text"
+    ]
     if texts:
         filled = site.json("report", "edit", number, texts[0])
         assert "先生に聞いた" in {row["value"] for row in filled}
@@ -385,7 +390,9 @@ def test_a_report_is_filled_in_submitted_and_read(site: Site, tmp_path: Path) ->
 
 
 def test_events_are_found_and_shown_as_they_are(site: Site) -> None:
-    rows = site.worlds.eventually(lambda: site.json("events", "search", "host.name=PC-0101 powershell", "--since", "2h"))
+    rows = site.worlds.eventually(
+        lambda: site.json("events", "search", "host.name=PC-0101 powershell", "--since", "2h")
+    )
     assert rows
     document = site.json("events", "show", rows[0]["event.id"])
     assert document["process"]["command_line"] == rows[0]["process.command_line"]
@@ -444,8 +451,7 @@ def test_a_server_that_hangs_is_a_failure_and_never_gone_around(site: Site) -> N
         assert (said.code, said.out) == (1, "")
         assert "does not answer" in said.err
     assert "look before you ask again" in act.err
-    rows = site.worlds.eventually(lambda: site.ask("key", "list").code == 0 and site.json("key", "list"))
-    assert len(rows) - before <= 1  # what was asked for may be done when it wakes up; by nobody else
-    assert site.json("audit", "list")
+    assert site.worlds.eventually(lambda: site.ask("key", "list").code == 0)
+    assert len(site.json("key", "list")) - before <= 1  # it may do what was asked when it wakes up; nobody else did
     actors = {row["actor"] for row in site.json("audit", "list") if row["act"] == "key.create"}
-    assert not any(actor.startswith("local:") for actor in actors if "x" in actor.split(":"))
+    assert not any(actor.startswith("local:") for actor in actors)

@@ -55,7 +55,10 @@ def test_what_was_appended_comes_back_as_it_was(store: EventStore) -> None:
 
 def test_a_window_may_reach_from_the_first_year_to_the_last(store: EventStore) -> None:
     store.append(Flush("a", [(1, [event(1)])]))
-    for since, until in (("1970-01-01T00:00:00.000000Z", "9999-01-01T00:00:00.000000Z"), ("0001-01-01T00:00:00.000000Z", ALL[1])):
+    for since, until in (
+        ("1970-01-01T00:00:00.000000Z", "9999-01-01T00:00:00.000000Z"),
+        ("0001-01-01T00:00:00.000000Z", ALL[1]),
+    ):
         assert store.search(Query(grant(), since, until)).events == [event(1)]  # fmt: skip
 
 
