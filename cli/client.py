@@ -4,7 +4,6 @@ CONTRACTS 9: a lock held by `serve` means HTTP only, and no answer in 5 s is a f
 another command is waited for; with the lock free, the command acts as ``local:<user>``.
 """
 
-import asyncio
 import getpass
 import json
 import os
@@ -154,6 +153,8 @@ class Client:
             raise AuthError("no key", hint=f"set HINOMI_KEY, or let {path} be readable") from error
 
     def _in_process(self, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        import asyncio
+
         from hinomi.runtime.local import answer
 
         def driving() -> None:

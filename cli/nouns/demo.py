@@ -2,6 +2,7 @@
 
 import click
 
+from hinomi.cli.options import examples
 from hinomi.text import _
 
 FAULTS = ("timeout-after-accept", "refuse", "offline", "500")
@@ -9,9 +10,7 @@ FAULTS = ("timeout-after-accept", "refuse", "offline", "500")
 
 @click.command(
     "demo",
-    epilog=_(
-        "Examples:  hinomi demo  ·  hinomi demo --keep /tmp/day --seed 2  ·  hinomi demo --fault edr=offline --plain"
-    ),
+    epilog=examples("demo", "demo --keep /tmp/day --seed 2", "demo --fault edr=offline --plain"),
 )
 @click.option(
     "--events", type=click.IntRange(0, 5_000_000), default=20_000, show_default=True, help=_("Events of normal work.")

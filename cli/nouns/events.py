@@ -5,7 +5,6 @@ import click
 from hinomi.cli.client import Client
 from hinomi.cli.options import configured, examples, listed, paged
 from hinomi.cli.output import say, show, show_one, show_page
-from hinomi.event import flat
 from hinomi.text import _, jst
 
 COLUMNS = (
@@ -88,5 +87,7 @@ def count(
 @configured
 def show_(client: Client, event_id: str, fmt: str) -> None:
     """Print one event: its fields beneath each other, or (-o json, jsonl) the nested ECS document."""
+    from hinomi.event import flat
+
     document = client.get(f"events/{event_id}")
     show_one(document if fmt in ("json", "jsonl") else dict(flat(document)), fmt)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hinomi import log
-from hinomi.runtime.lock import DataLock
+from hinomi.runtime.lock import DataLock, holder
 from hinomi.runtime.role import roles
 from hinomi.settings import Settings
 from hinomi.state import State
@@ -42,6 +42,8 @@ class Supervisor:
         """Run until SIGTERM or SIGINT; return the exit code."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        if who := holder(self.settings.data):
+            log.get().warning("serve.waits", holder=who.get("what"), process=who.get("pid"))
         with DataLock(self.settings.data, what="hinomi serve", address=self.settings.api.near, wait=30.0):
             state = State(self.settings.state_url)
             state.migrate()

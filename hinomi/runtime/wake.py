@@ -1,6 +1,7 @@
 """Wake-ups between neighbours: a datagram to a Unix socket says "look now"; polling is only the fall-back."""
 
 import asyncio
+import atexit
 import contextlib
 import select
 import socket
@@ -20,6 +21,7 @@ def _address(folder: Path, name: str) -> str:
 
 _sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 _sender.setblocking(False)
+atexit.register(_sender.close)
 
 
 def poke(folder: Path, name: str) -> None:

@@ -12,13 +12,13 @@ from hinomi.cli.main import cli
 
 #: Issue text, part 17. `audit` has its own tests.
 VERBS = {
-    "init": "", "serve": "", "doctor": "", "help": "", "alert": "list show ack assign close", "incident": "list show note decide close",
+    "demo": "", "init": "", "serve": "", "doctor": "", "help": "", "alert": "list show ack assign close", "incident": "list show note decide close",
     "approval": "list approve deny", "receipt": "list note", "host": "list state isolate release", "playbook": "list show activate",
     "run": "list show pause resume retry skip", "rule": "list test", "report": "list show edit submit", "events": "search show",
     "source": "list", "format": "list try", "directory": "import show", "key": "create list revoke", "killswitch": "on off",
 }  # fmt: skip
 COMMANDS = [" ".join((noun, verb)).strip() for noun, verbs in VERBS.items() for verb in ("", *verbs.split())]
-NO_ROWS = {"init", "serve", "help", "format try"}
+NO_ROWS = {"demo", "init", "serve", "help", "format try"}
 """Commands whose answer is no rows: no -o."""
 
 
