@@ -97,7 +97,7 @@ class Client:
             ]
         )
         target = f"/api/v1/{quote(path)}" + (f"?{query}" if query else "")
-        held = self._lock(f"hinomi {path}", shared=method == "GET")
+        held = self._lock(f"hinomi {path}", shared=method == "GET" and not raw)  # a file taken out is audited
         if isinstance(held, str):
             status, content = self._over_http(held, method, target, body)
         else:

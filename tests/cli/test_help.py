@@ -75,6 +75,14 @@ def test_the_first_help_names_every_noun(hinomi: Any) -> None:
         assert re.search(rf"^  {noun}\b", said.out, re.M), noun
 
 
+def test_the_settings_file_may_be_named_by_the_environment(hinomi: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HINOMI_CONFIG", "/nowhere/hinomi.toml")
+    said = hinomi("alert", "list")
+    assert (said.code, said.out) == (2, "")
+    assert "/nowhere/hinomi.toml: no such settings file" in said.err
+    assert "hinomi init DIR" in said.err
+
+
 def test_exit_codes_are_explained(hinomi: Any) -> None:
     said = hinomi("help", "exit-codes")
     assert [int(line.split()[0]) for line in said.out.splitlines()] == [0, 1, 2, 3, 4, 5, 6, 7, 130]
