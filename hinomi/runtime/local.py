@@ -16,7 +16,7 @@ from hinomi.api.auth import local_caller
 from hinomi.audit import head
 from hinomi.audit.seals import Seals
 from hinomi.playbooks.engine.outbox import Executor
-from hinomi.runtime.parts import Core, build_core, build_deps
+from hinomi.runtime.parts import Core, build_core, build_deps, owner_of
 from hinomi.settings import load_settings
 from hinomi.state import t
 
@@ -64,7 +64,7 @@ def _open_effects(core: Core) -> int:
 
 async def _drive(core: Core, driving: Callable[[], None]) -> None:
     """Run due effects until none is due soon."""
-    executor = Executor(core.state, core.engine, core.clock)
+    executor = Executor(core.state, core.engine, core.clock, owner=owner_of(core.settings))
     deadline = time.monotonic() + SETTLE
     if _open_effects(core):
         driving()

@@ -1,5 +1,6 @@
 """The composition root: builds the parts from settings and hands them to each other."""
 
+import socket
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -75,6 +76,11 @@ def build_core(settings: Settings, clock: Clock | None = None) -> Core:
         settings, links, _directory, build_adapters(settings), build_channels(settings), Builder(settings, state)
     )
     return Core(settings, clock, state, links, engine)
+
+
+def owner_of(settings: Settings) -> str:
+    """Return who carries effects out: this data folder, whose lock lets one do so; a restart goes on as the same."""
+    return f"{socket.gethostname()}:{settings.data}"
 
 
 class _LazyStore:

@@ -28,6 +28,7 @@ from hinomi.playbooks.engine.outbox import Executor
 from hinomi.playbooks.incidents import alerts
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import Folders
+from hinomi.runtime.parts import owner_of
 from hinomi.runtime.wake import Waker
 from hinomi.settings import Settings
 from hinomi.spool import Log, save_position
@@ -70,7 +71,7 @@ class Responder:
             clock,
         )
         self.folders = Folders(settings.data)
-        self.executor = Executor(state, engine, clock, failpoint=failpoint)
+        self.executor = Executor(state, engine, clock, failpoint=failpoint, owner=owner_of(settings))
         self.seals = Seals(settings.data)
         self.correlator = Correlator(rules.current())
         self._generation = rules.current().generation

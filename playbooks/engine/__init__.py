@@ -101,7 +101,7 @@ class Engine:
 
     def report_submitted(self, conn: Connection, report: Row, actor: str, now: datetime) -> None:
         """Send a report that its author has submitted."""
-        steps.report_submitted(self, conn, report, actor, now)
+        steps.report.submitted(conn, report, actor, now)
 
     def steer(
         self, conn: Connection, run: str, verb: str, grant: Grant, reason: str, now: datetime, step: str | None = None

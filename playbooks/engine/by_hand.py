@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from hinomi import audit
 from hinomi.clock import iso
 from hinomi.directory import Device
 from hinomi.errors import ConflictError, NotFoundError, RefusedError
 from hinomi.playbooks.actions import actions
-from hinomi.playbooks.engine import guards, holds, rows, runs, steps
+from hinomi.playbooks.engine import guards, holds, journal, rows, runs, says, steps
 from hinomi.playbooks.engine.rows import Row
 from hinomi.playbooks.incidents import incidents
 from hinomi.playbooks.vendors import Request
@@ -68,17 +67,8 @@ def act(
         conn, t.step, run=run["id"], name=verb, kind="do", visit=1, flow=None, state="waiting", attempt=0, started_at=iso(now), action=action,
         target=target, vendor=vendor, tag=tag, by=grant.actor, detail={"within": 900, "wanted": actions.get(action).verifies, "wait_verify": True},
     )  # fmt: skip
-    detail = {"reason": reason, "incident": incident["number"]}
-    audit.record(
-        conn,
-        now,
-        actor=grant.actor,
-        act=f"host.{verb}",
-        object=f"host:{device.id}",
-        tenant=device.tenant,
-        detail=detail,
-    )
-    steps.intend(engine, conn, incident, row, now)
+    journal.prove(conn, f"host.{verb}", f"host:{device.id}", device.tenant, now, actor=grant.actor, reason=reason, incident=incident["number"])
+    steps.do.intend(engine, conn, incident, row, now)
     if action == "endpoint.release" and rows.get(conn, t.step, row["id"])["outcome"] == "held_by_others":
         raise ConflictError("other incidents hold it", hint="hinomi host state shows them; their playbooks release it")
     return {"device": device.id, "action": action, "run": run["id"], "incident": incident["number"], "tag": tag}
@@ -97,6 +87,6 @@ def _incident(
         return opened[-1]
     made = incidents.open_incident(
         conn, now=now, actor=grant.actor, tenant=device.tenant, entity=f"host:{device.id}", host=device.id, category="intrusion", cause="external",
-        severity="high", title=f"Isolated by hand: {reason}"[:200], title_ja=f"手動の隔離: {reason}"[:200], on_change=lambda *_: None,
+        severity="high", title=f"Isolated by hand: {reason}"[:200], title_ja=says.isolated_by_hand(reason)[:200], on_change=lambda *_: None,
     )  # fmt: skip
     return rows.get(conn, t.incident, made)

@@ -1,6 +1,6 @@
 """What must hold before a device is cut off without a human (DESIGN 4), and what nobody may switch around.
 
-Each check returns the reason why a human must say yes; an empty answer lets it happen.
+Each check returns the reason (`says.REASONS`) why a human must say yes; an empty answer lets it happen.
 """
 
 from collections.abc import Mapping
@@ -76,15 +76,3 @@ def _caps(conn: Connection, guards: Guards, device: Device, now: datetime) -> st
             return "cap"
     return ""
 
-
-REASONS = {
-    "killswitch": "緊急停止（kill switch）が入っています",
-    "protected": "保護対象の端末です",
-    "no_alert": "根拠となる検知がありません",
-    "rule_does_not_contain": "この検知ルールは自動遮断の対象ではありません",
-    "source_not_trusted": "自動遮断を許していない情報源です",
-    "host_unknown": "台帳にない端末です",
-    "backfill": "過去のログからの検知です",
-    "event_age": "検知した事象の時刻が現在と離れています",
-    "cap": "1時間の自動遮断の上限に達しています",
-}

@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hinomi.clock import iso
-from hinomi.playbooks.engine import rows
+from hinomi.playbooks.engine import journal, messaging, rows, says
 from hinomi.playbooks.engine.rows import Row
 from hinomi.playbooks.vendors import Observation
 from hinomi.state import t
+
+if TYPE_CHECKING:
+    from hinomi.playbooks.engine import Engine
 
 REVIEW = timedelta(hours=24)
 
@@ -24,6 +27,22 @@ def take(
         return
     rows.add(conn, t.hold, device=device, tenant=incident["tenant"], incident=incident["id"], owner=owner, since=iso(now),
              review_at=iso(now + REVIEW), adopted=adopted)  # fmt: skip
+
+
+def adopt(conn: Connection, device: str, incident: str) -> None:
+    """Mark an incident's hold as one of a state that others made, unless another incident of ours holds it too."""
+    if all(hold["incident"] == incident for hold in holders(conn, device)):
+        key = (t.hold.c.device == device) & (t.hold.c.incident == incident) & t.hold.c.released_at.is_(None)
+        conn.execute(update(t.hold).where(key).values(adopted=True))
+
+
+def review(engine: "Engine", conn: Connection, hold: Row, now: datetime) -> None:
+    """Remind people of a hold whose review is due; the next one is a day later. It is never released by time."""
+    incident = rows.get(conn, t.incident, hold["incident"])
+    rows.change(conn, t.hold, hold["id"], review_at=iso(now + REVIEW))
+    key = f"review:{hold['id']}:{hold['review_at']}"
+    messaging.send_first(engine, conn, ("operator", "operator_lead"), "hold_review", incident, now, key=key)
+    journal.tell(conn, incident["id"], "reminder", says.HOLD_REVIEW, now, device=hold["device"])
 
 
 def holders(conn: Connection, device: str) -> list[Row]:

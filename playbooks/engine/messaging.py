@@ -64,6 +64,15 @@ def send_role(
     return len(found)
 
 
+def send_first(
+    engine: "Engine", conn: Connection, roles: Sequence[str], template: str, incident: Mapping[str, Any], now: datetime,
+    *, key: str, **more: Any,
+) -> str:  # fmt: skip
+    """Queue a message to the first of these roles that anybody holds; return it, empty if there is nobody at all."""
+    told = (role for role in roles if send_role(engine, conn, role, template, incident, now, key=key, **more))
+    return next(told, "")
+
+
 def page(
     engine: "Engine",
     conn: Connection,
@@ -79,5 +88,4 @@ def page(
     facts = {"state": state, "step": step["name"] if step else ""}
     other = step is not None and step["action"] not in (None, "endpoint.isolate")
     template = "action_failed" if other else "isolation_failed"
-    if not send_role(engine, conn, "operator_lead", template, incident, now, key=base, step=step, facts=facts):
-        send_role(engine, conn, "operator", template, incident, now, key=base, step=step, facts=facts)
+    send_first(engine, conn, ("operator_lead", "operator"), template, incident, now, key=base, step=step, facts=facts)

@@ -19,22 +19,25 @@ def device_of(directory: Directory, incident: Mapping[str, Any]) -> Any:
     return directory.device(incident["host"], incident["tenant"]) if incident["host"] else None
 
 
+def holders(directory: Directory, incident: Mapping[str, Any], role: str) -> list[Person]:
+    """Return all holders of a role for an incident; ``teacher`` is the owner of its device."""
+    if role != "teacher":
+        return directory.holders(role, incident["tenant"])
+    device = device_of(directory, incident)
+    ref = device.owner if device is not None and device.owner else incident["user"]
+    person = directory.person(ref, incident["tenant"]) if ref else None
+    return [person] if person else []
+
+
 def recipients(
     directory: Directory, incident: Mapping[str, Any], role: str, *, off_device: bool = False
 ) -> list[Recipient]:
-    """Return all holders of a role who have an address; ``teacher`` is the owner of the incident's device.
+    """Return all holders of a role who have an address.
 
     ``off_device``: the address must be off the isolated PC (phone mail, a colleague).
     """
-    if role == "teacher":
-        device = device_of(directory, incident)
-        ref = device.owner if device is not None and device.owner else incident["user"]
-        person = directory.person(ref, incident["tenant"]) if ref else None
-        people = [person] if person else []
-    else:
-        people = directory.holders(role, incident["tenant"])
     found = []
-    for person in people:
+    for person in holders(directory, incident, role):
         address = (
             (person.mail_off or ("" if off_device else person.mail))
             if role == "teacher"

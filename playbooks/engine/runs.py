@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 
-from hinomi import audit
 from hinomi.clock import iso
 from hinomi.errors import ConflictError, NotFoundError
-from hinomi.playbooks.engine import library, rows, steps
+from hinomi.playbooks.engine import journal, library, rows, says, steps
 from hinomi.playbooks.engine.model import Match, Playbook, Step
 from hinomi.playbooks.engine.rows import Row
-from hinomi.playbooks.incidents import timeline
 from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
@@ -49,18 +47,9 @@ def on_incident(engine: "Engine", conn: Connection, incident_id: str, now: datet
             conn, t.run, incident=incident_id, tenant=incident["tenant"], playbook=name, sha256=entry.sha256, mode=mode,
             state="running", rev=0, started_at=iso(now),
         )  # fmt: skip
-        timeline.add(conn, incident_id, kind="run", actor="system", now=now, text=f"対応手順を開始しました: {entry.playbook.title.get('ja', name)}（{mode}）",
-                     data={"run": run["id"], "playbook": name, "mode": mode})  # fmt: skip
-        detail = {"playbook": name, "mode": mode, "sha256": entry.sha256}
-        audit.record(
-            conn,
-            now,
-            actor="system",
-            act="run.start",
-            object=f"run:{run['id']}",
-            tenant=incident["tenant"],
-            detail=detail,
-        )
+        text = says.run_started(entry.playbook.title.get("ja", name), mode)
+        journal.tell(conn, incident_id, "run", text, now, run=run["id"], playbook=name, mode=mode)
+        journal.prove(conn, "run.start", f"run:{run['id']}", run["tenant"], now, playbook=name, mode=mode, sha256=entry.sha256)
         advance(engine, conn, run["id"], now)
 
 
@@ -74,39 +63,38 @@ def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> N
         return
     playbook = library.pinned(conn, run["sha256"])
     incident = rows.get(conn, t.incident, run["incident"])
-    started = True
-    while started:
-        started = False
-        visited = {row["name"]: row for row in rows.find(conn, t.step, run=run_id)}
-        for step in playbook.steps:
-            if step.off_path or step.id in visited:
-                continue
-            before = playbook.after(step)
-            if all(name in visited and visited[name]["done_at"] for name in before):
-                _start(engine, conn, run, incident, playbook, step, visited, now)
-                started = True
-                break
+    while (found := _next(playbook, visited := _visited(conn, run_id))) is not None:
+        row = rows.add(
+            conn, t.step, run=run_id, name=found.id, kind=found.kind, visit=1, flow=found.flow, state="waiting", attempt=0,
+            started_at=iso(now), action=found.do,
+        )  # fmt: skip
+        if _holds(found, visited, incident):
+            steps.start(steps.Turn(engine, conn, run, incident, found, row, now))
+        else:
+            steps.finish(conn, row["id"], "skipped", "condition", now)
     _end_if_done(conn, run, now, expected=sum(not step.off_path for step in playbook.steps))
 
 
-def _start(
-    engine: "Engine",
-    conn: Connection,
-    run: Row,
-    incident: Row,
-    playbook: Playbook,
-    step: Step,
-    visited: Mapping[str, Row],
-    now: datetime,
-) -> None:
-    row = rows.add(
-        conn, t.step, run=run["id"], name=step.id, kind=step.kind, visit=1, flow=step.flow, state="waiting", attempt=0, started_at=iso(now),
-        action=step.do,
-    )  # fmt: skip
-    if not _holds(step, visited, incident):
-        rows.change(conn, t.step, row["id"], state="skipped", outcome="condition", done_at=iso(now))
-        return
-    steps.start(engine, conn, run, incident, playbook, step, row, now)
+def _visited(conn: Connection, run_id: str) -> dict[str, Row]:
+    return {row["name"]: row for row in rows.find(conn, t.step, run=run_id)}
+
+
+def _next(playbook: Playbook, visited: Mapping[str, Row]) -> Step | None:
+    """Return a step whose turn has come and that has not been started."""
+    for step in playbook.steps:
+        waiting = not step.off_path and step.id not in visited
+        if waiting and all(_passed(playbook.step(name), visited) for name in playbook.after(step)):
+            return step
+    return None
+
+
+def _passed(step: Step, visited: Mapping[str, Row]) -> bool:
+    """Tell whether those after a step may start: it is done, and if it failed, its `on_failure` too."""
+    row = visited.get(step.id)
+    if row is None or not row["done_at"]:
+        return False
+    instead = visited.get(step.on_failure or "") if row["state"] == "failed" else None
+    return instead is None or bool(instead["done_at"])
 
 
 def _holds(step: Step, visited: Mapping[str, Row], incident: Mapping[str, Any]) -> bool:
@@ -129,24 +117,8 @@ def _end_if_done(conn: Connection, run: Row, now: datetime, *, expected: int) ->
     if len(on_path) < expected or waiting or pending or not all(row["done_at"] for row in found):
         return
     rows.change(conn, t.run, run["id"], state="done", ended_at=iso(now), rev=run["rev"] + 1)
-    timeline.add(
-        conn,
-        run["incident"],
-        kind="run",
-        actor="system",
-        now=now,
-        text="対応手順が終わりました",
-        data={"run": run["id"], "state": "done"},
-    )
-    audit.record(
-        conn,
-        now,
-        actor="system",
-        act="run.end",
-        object=f"run:{run['id']}",
-        tenant=run["tenant"],
-        detail={"state": "done"},
-    )
+    journal.tell(conn, run["incident"], "run", says.RUN_ENDED, now, run=run["id"], state="done")
+    journal.prove(conn, "run.end", f"run:{run['id']}", run["tenant"], now, state="done")
 
 
 def visible(conn: Connection, grant: Grant, run_id: str) -> Row:
@@ -178,17 +150,16 @@ def steer(
         found = rows.find(conn, t.step, run=run_id, name=step or "")
         if not found:
             raise NotFoundError(f"no step {step!r} in this run yet", hint="hinomi run show RUN lists them")
-        (steps.retry if verb == "retry" else steps.write_off)(engine, conn, run, found[-1], grant, reason, now)
+        if verb == "retry":
+            steps.retry(engine, conn, run, found[-1], now)
+        else:
+            steps.write_off(conn, found[-1], grant, reason, now)
     else:
         wanted, becomes = {"pause": ("running", "paused"), "resume": ("paused", "running")}[verb]
         if run["state"] != wanted:
             raise ConflictError(f"the run is {run['state']}, not {wanted}")
         rows.change(conn, t.run, run_id, state=becomes, rev=run["rev"] + 1)
-    timeline.add(
-        conn, run["incident"], kind="run", actor=grant.actor, now=now, text=f"対応手順: {verb} {step or ''} — {reason}"
-    )
+    journal.tell(conn, run["incident"], "run", says.run_steered(verb, step, reason), now, actor=grant.actor)
     detail = {"reason": reason, **({"step": step} if step else {})}
-    audit.record(
-        conn, now, actor=grant.actor, act=f"run.{verb}", object=f"run:{run_id}", tenant=run["tenant"], detail=detail
-    )
+    journal.prove(conn, f"run.{verb}", f"run:{run_id}", run["tenant"], now, actor=grant.actor, **detail)
     advance(engine, conn, run_id, now)

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, update
 
-from hinomi import audit
 from hinomi.clock import JST, iso, parse_iso
 from hinomi.errors import ConfigError, ConflictError, NotFoundError, RefusedError
-from hinomi.playbooks.engine import guards, messaging, people, rows, runs, steps
+from hinomi.playbooks.engine import guards, holds, journal, messaging, people, rows, runs, says, steps
 from hinomi.playbooks.engine.rows import Row
-from hinomi.playbooks.incidents import timeline
 from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
@@ -94,37 +92,24 @@ def decide(
         raise ConfigError(f"{choice!r} is no choice", hint=f"one of {', '.join(wait['options'] or [])}")
     if wait["kind"] == "approval" and choice == "approve" and guards.killswitch(conn):
         raise RefusedError("the kill switch is on", hint="hinomi killswitch off --reason …")
-    row = {
-        "wait": wait_id,
-        "at": iso(now),
-        "actor": grant.actor,
-        "role": acting,
-        "choice": choice,
-        "reason": reason,
-        "via": via,
-    }
-    conn.execute(t.decision.insert().values(**row))
-    incident = rows.get(conn, t.incident, wait["incident"])
-    timeline.add(conn, incident["id"], kind=wait["kind"], actor=grant.actor, now=now, text=f"{wait['text']}: {choice}",
-                 data={"choice": choice, "reason": reason, "wait": wait_id})  # fmt: skip
-    detail = {"choice": choice, "reason": reason, "role": acting, "via": via, "what": wait["text"]}
-    audit.record(
-        conn,
-        now,
-        actor=grant.actor,
-        act=f"{wait['kind']}.decide",
-        object=f"wait:{wait_id}",
-        tenant=wait["tenant"],
-        detail=detail,
-    )
+    _write_down(conn, wait, grant.actor, now, role=acting, choice=choice, reason=reason, via=via)
     if choice == "approve" and _approvals(conn, wait_id) < wait["quorum"]:
         return
     rows.change(conn, t.wait, wait_id, state="done", outcome=choice, done_at=iso(now), by=grant.actor)
+    incident = rows.get(conn, t.incident, wait["incident"])
     if not incident["acknowledged_at"]:
         rows.change(conn, t.incident, incident["id"], acknowledged_at=iso(now))
     if wait["step"]:
         steps.decided(engine, conn, wait, choice, grant.actor, now)
         runs.advance(engine, conn, wait["run"], now)
+
+
+def _write_down(conn: Connection, wait: Row, actor: str, now: datetime, **said: str) -> None:
+    """Keep who decided what and why: as a row, on the timeline, in the audit."""
+    conn.execute(t.decision.insert().values(wait=wait["id"], at=iso(now), actor=actor, **said))
+    text = says.decided(wait["text"], said["choice"])
+    journal.tell(conn, wait["incident"], wait["kind"], text, now, actor=actor, choice=said["choice"], reason=said["reason"], wait=wait["id"])
+    journal.prove(conn, f"{wait['kind']}.decide", f"wait:{wait['id']}", wait["tenant"], now, actor=actor, what=wait["text"], **said)
 
 
 def _approvals(conn: Connection, wait_id: str) -> int:
@@ -152,20 +137,12 @@ def receive(
     wait = rows.get(conn, t.wait, receipt["wait"])
     actor = f"person:{receipt['person']}"
     detail = {"via": via, "role": receipt["role"], **({"noted_by": noted_by} if noted_by else {})}
-    audit.record(
-        conn,
-        now,
-        actor=noted_by or actor,
-        act="receipt.receive",
-        object=f"receipt:{receipt_id}",
-        tenant=wait["tenant"],
-        detail=detail,
-    )
+    journal.prove(conn, "receipt.receive", f"receipt:{receipt_id}", wait["tenant"], now, actor=noted_by or actor, **detail)
     if wait["state"] != "open":
         return True
     rows.change(conn, t.wait, wait["id"], state="done", outcome="received", done_at=iso(now), by=actor)
-    timeline.add(conn, wait["incident"], kind="receipt", actor=actor, now=now, text=f"受領: {wait['text']}（{via}）",
-                 data={"flow": wait["flow"], "role": receipt["role"], "noted_by": noted_by})  # fmt: skip
+    text = says.received(wait["text"], via)
+    journal.tell(conn, wait["incident"], "receipt", text, now, actor=actor, flow=wait["flow"], role=receipt["role"], noted_by=noted_by)
     if wait["step"]:
         steps.received(conn, wait, now)
         runs.advance(engine, conn, wait["run"], now)
@@ -175,22 +152,31 @@ def receive(
 def note_receipt(
     engine: "Engine", conn: Connection, wait_id: str, person: str, how: str, reason: str, grant: Grant, now: datetime
 ) -> None:
-    """Note a receipt that came by phone or in person, with the name of who notes it."""
+    """Note a receipt that came by phone or in person, with the name of who notes it.
+
+    Also of a holder of the role whom no message could reach: a phone needs no mail address.
+    """
     wait = _open(conn, wait_id, ("receipt",))
     grant.demand("act", wait["tenant"])
     found = rows.find(conn, t.receipt, wait=wait_id, person=person)
     if not found:
-        known = [r["person"] for r in rows.find(conn, t.receipt, wait=wait_id)]
-        raise NotFoundError(f"{person!r} was not sent this", hint=f"sent to: {', '.join(known)}")
+        incident = rows.get(conn, t.incident, wait["incident"])
+        holders = [known.id for known in people.holders(engine.directory(conn), incident, wait["role"])]
+        if person not in holders:
+            raise NotFoundError(f"{person!r} does not receive this", hint=f"it is for: {', '.join(holders) or 'nobody'}")
+        found = [rows.add(conn, t.receipt, wait=wait_id, person=person, role=wait["role"])]
     if not receive(engine, conn, found[0]["id"], how, now, noted_by=grant.actor):
         raise ConflictError("it was received before")
-    timeline.add(conn, wait["incident"], kind="note", actor=grant.actor, now=now, text=f"受領を記録（{how}）: {reason}")
+    journal.tell(conn, wait["incident"], "note", says.receipt_noted(how, reason), now, actor=grant.actor)
+
+
+# --- what time asks for ---------------------------------------------------------------------------------
 
 
 def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
     """Remind, escalate, time out. Deadlines are rows, so a clock jump or a restart loses none."""
     stamp = iso(now)
-    for wait in [dict(row._mapping) for row in conn.execute(select(t.wait).where(t.wait.c.state == "open"))]:
+    for wait in rows.find(conn, t.wait, state="open"):
         if due := [moment for moment in wait["remind_at"] if moment <= stamp]:
             rows.change(conn, t.wait, wait["id"], remind_at=[m for m in wait["remind_at"] if m > stamp])
             _remind(engine, conn, wait, now, key=f"remind:{wait['id']}:{due[-1]}")
@@ -198,18 +184,14 @@ def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
             _overdue(engine, conn, wait, now)
     for hold in rows.find(conn, t.hold, released_at=None):
         if hold["review_at"] <= stamp:
-            incident = rows.get(conn, t.incident, hold["incident"])
-            rows.change(conn, t.hold, hold["id"], review_at=iso(now + timedelta(hours=24)))
-            messaging.send_role(
-                engine, conn, "operator", "hold_review", incident, now, key=f"review:{hold['id']}:{hold['review_at']}"
-            )
+            holds.review(engine, conn, hold, now)
 
 
 def _remind(engine: "Engine", conn: Connection, wait: Row, now: datetime, *, key: str) -> None:
     incident = rows.get(conn, t.incident, wait["incident"])
     step = rows.get(conn, t.step, wait["step"]) if wait["step"] else None
     report = rows.find(conn, t.report, step=wait["step"]) if step and step["kind"] == "report" else []
-    facts = {"due": due_text(wait), "step": wait["text"], "wait": wait["id"]}
+    facts = _facts(wait)
     if report and engine.reports is not None:
         facts["report"] = engine.reports.title(report[0]["kind"])
     off = wait["kind"] == "receipt" and step is not None and step["kind"] == "notify"
@@ -218,63 +200,47 @@ def _remind(engine: "Engine", conn: Connection, wait: Row, now: datetime, *, key
             conn, recipient, REMINDERS[wait["kind"]], incident, now, key=key, step=step, wait=wait["id"] if wait["kind"] == "receipt" else None,
             report=report[0]["id"] if report else None, facts=facts,
         )  # fmt: skip
-    timeline.add(
-        conn,
-        incident["id"],
-        kind="reminder",
-        actor="system",
-        now=now,
-        text=f"催促を送りました: {wait['text']}",
-        data={"flow": wait["flow"]},
-    )
+    journal.tell(conn, incident["id"], "reminder", says.reminded(wait["text"]), now, flow=wait["flow"])
 
 
 def _overdue(engine: "Engine", conn: Connection, wait: Row, now: datetime) -> None:
+    """A deadline has passed: go on waiting while somebody above is told, or go on, or fail, as the playbook says."""
     rows.change(conn, t.wait, wait["id"], escalated_at=iso(now))
     incident = rows.get(conn, t.incident, wait["incident"])
-    timeline.add(
-        conn,
-        incident["id"],
-        kind="overdue",
-        actor="system",
-        now=now,
-        text=f"期限を過ぎました: {wait['text']}",
-        data={"flow": wait["flow"]},
-    )
-    escalate(engine, conn, incident, wait, now)
-    if wait["kind"] == "report":
-        steps.report_overdue(engine, conn, wait, now)
-    elif wait["on_timeout"] in ("continue", "fail"):
-        outcome = "timeout"
-        rows.change(
-            conn,
-            t.wait,
-            wait["id"],
-            state="failed" if wait["on_timeout"] == "fail" else "done",
-            outcome=outcome,
-            done_at=iso(now),
-        )
+    journal.tell(conn, incident["id"], "overdue", says.overdue(wait["text"]), now, flow=wait["flow"])
+    if wait["on_timeout"] == "escalate":
+        escalate(engine, conn, incident, wait, now)
+        if wait["kind"] == "report":
+            steps.report.overdue(conn, wait, now)
+    else:
+        state = "failed" if wait["on_timeout"] == "fail" else "done"
+        rows.change(conn, t.wait, wait["id"], state=state, outcome="timeout", done_at=iso(now))
         if wait["step"]:
             steps.timed_out(engine, conn, wait, now)
     if wait["run"]:
         runs.advance(engine, conn, wait["run"], now)
 
 
+# --- who is told ----------------------------------------------------------------------------------------
+
+
+def _facts(wait: Row) -> dict[str, Any]:
+    return {"due": due_text(wait), "step": wait["text"], "wait": wait["id"], "options": wait["options"]}
+
+
+def tell_role(
+    engine: "Engine", conn: Connection, incident: Row, wait: Row, template: str, now: datetime, *, key: str, step: Row
+) -> None:
+    """Tell a wait's role what is waited for; if nobody can be told, the role above at once."""
+    if not messaging.send_role(engine, conn, wait["role"], template, incident, now, key=key, step=step, facts=_facts(wait)):
+        escalate(engine, conn, incident, wait, now)
+
+
 def escalate(engine: "Engine", conn: Connection, incident: Row, wait: Row, now: datetime) -> None:
     """Tell the role above that somebody was waited for in vain (or that there is nobody)."""
-    role = wait["escalate"] or "operator_lead"
-    facts = {"due": due_text(wait), "step": wait["text"], "role": wait["role"]}
+    above = wait["escalate"] or "operator_lead"
     step = rows.get(conn, t.step, wait["step"]) if wait["step"] else None
-    messaging.send_role(
-        engine, conn, role, "escalation", incident, now, key=f"escalate:{wait['id']}", step=step, facts=facts
-    )
-    detail = {"role": role, "what": wait["text"]}
-    audit.record(
-        conn,
-        now,
-        actor="system",
-        act="wait.escalate",
-        object=f"wait:{wait['id']}",
-        tenant=wait["tenant"],
-        detail=detail,
-    )
+    facts = {"due": due_text(wait), "step": wait["text"], "role": wait["role"]}
+    told = messaging.send_first(engine, conn, (above, "operator_lead", "operator"), "escalation", incident, now, key=f"escalate:{wait['id']}",
+                                step=step, facts=facts)  # fmt: skip
+    journal.prove(conn, "wait.escalate", f"wait:{wait['id']}", wait["tenant"], now, role=told or above, what=wait["text"])
