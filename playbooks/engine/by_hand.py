@@ -67,7 +67,8 @@ def act(
         conn, t.step, run=run["id"], name=verb, kind="do", visit=1, flow=None, state="waiting", attempt=0, started_at=iso(now), action=action,
         target=target, vendor=vendor, tag=tag, by=grant.actor, detail={"within": 900, "wanted": actions.get(action).verifies, "wait_verify": True},
     )  # fmt: skip
-    journal.prove(conn, f"host.{verb}", f"host:{device.id}", device.tenant, now, actor=grant.actor, reason=reason, incident=incident["number"])
+    detail = {"reason": reason, "incident": incident["number"]}
+    journal.prove(conn, f"host.{verb}", f"host:{device.id}", device.tenant, now, actor=grant.actor, **detail)
     steps.do.intend(engine, conn, incident, row, now)
     if action == "endpoint.release" and rows.get(conn, t.step, row["id"])["outcome"] == "held_by_others":
         raise ConflictError("other incidents hold it", hint="hinomi host state shows them; their playbooks release it")

@@ -75,4 +75,3 @@ def _caps(conn: Connection, guards: Guards, device: Device, now: datetime) -> st
         if conn.execute(in_subtree(asked, t.hold, subtree)).scalar_one() >= limit:
             return "cap"
     return ""
-

@@ -23,9 +23,7 @@ def _open(now: datetime, owner: str, running: Collection[str]) -> Any:
     """What ``owner`` may take: what is due, what somebody left for too long, what itself left in a former life."""
     table = t.outbox
     left = or_(table.c.lease_until <= iso(now), table.c.lease_owner == owner)
-    free = or_(
-        and_(table.c.state == "waiting", table.c.due_at <= iso(now)), and_(table.c.state == "leased", left)
-    )
+    free = or_(and_(table.c.state == "waiting", table.c.due_at <= iso(now)), and_(table.c.state == "leased", left))
     return and_(free, table.c.id.not_in(list(running)))
 
 

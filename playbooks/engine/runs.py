@@ -48,8 +48,9 @@ def on_incident(engine: "Engine", conn: Connection, incident_id: str, now: datet
             state="running", rev=0, started_at=iso(now),
         )  # fmt: skip
         text = says.run_started(entry.playbook.title.get("ja", name), mode)
-        journal.tell(conn, incident_id, "run", text, now, run=run["id"], playbook=name, mode=mode)
-        journal.prove(conn, "run.start", f"run:{run['id']}", run["tenant"], now, playbook=name, mode=mode, sha256=entry.sha256)
+        what = {"playbook": name, "mode": mode}
+        journal.tell(conn, incident_id, "run", text, now, run=run["id"], **what)
+        journal.prove(conn, "run.start", f"run:{run['id']}", run["tenant"], now, sha256=entry.sha256, **what)
         advance(engine, conn, run["id"], now)
 
 

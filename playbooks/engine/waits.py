@@ -107,9 +107,11 @@ def decide(
 def _write_down(conn: Connection, wait: Row, actor: str, now: datetime, **said: str) -> None:
     """Keep who decided what and why: as a row, on the timeline, in the audit."""
     conn.execute(t.decision.insert().values(wait=wait["id"], at=iso(now), actor=actor, **said))
-    text = says.decided(wait["text"], said["choice"])
-    journal.tell(conn, wait["incident"], wait["kind"], text, now, actor=actor, choice=said["choice"], reason=said["reason"], wait=wait["id"])
-    journal.prove(conn, f"{wait['kind']}.decide", f"wait:{wait['id']}", wait["tenant"], now, actor=actor, what=wait["text"], **said)
+    text, kind = says.decided(wait["text"], said["choice"]), wait["kind"]
+    facts = {"choice": said["choice"], "reason": said["reason"], "wait": wait["id"]}
+    journal.tell(conn, wait["incident"], kind, text, now, actor=actor, **facts)
+    proof = {**said, "what": wait["text"]}
+    journal.prove(conn, f"{kind}.decide", f"wait:{wait['id']}", wait["tenant"], now, actor=actor, **proof)
 
 
 def _approvals(conn: Connection, wait_id: str) -> int:
@@ -136,13 +138,15 @@ def receive(
     rows.change(conn, t.receipt, receipt_id, received_at=iso(now), via=via, noted_by=noted_by)
     wait = rows.get(conn, t.wait, receipt["wait"])
     actor = f"person:{receipt['person']}"
+    by = noted_by or actor
     detail = {"via": via, "role": receipt["role"], **({"noted_by": noted_by} if noted_by else {})}
-    journal.prove(conn, "receipt.receive", f"receipt:{receipt_id}", wait["tenant"], now, actor=noted_by or actor, **detail)
+    journal.prove(conn, "receipt.receive", f"receipt:{receipt_id}", wait["tenant"], now, actor=by, **detail)
     if wait["state"] != "open":
         return True
     rows.change(conn, t.wait, wait["id"], state="done", outcome="received", done_at=iso(now), by=actor)
     text = says.received(wait["text"], via)
-    journal.tell(conn, wait["incident"], "receipt", text, now, actor=actor, flow=wait["flow"], role=receipt["role"], noted_by=noted_by)
+    facts = {"flow": wait["flow"], "role": receipt["role"], "noted_by": noted_by}
+    journal.tell(conn, wait["incident"], "receipt", text, now, actor=actor, **facts)
     if wait["step"]:
         steps.received(conn, wait, now)
         runs.advance(engine, conn, wait["run"], now)
@@ -163,7 +167,7 @@ def note_receipt(
         incident = rows.get(conn, t.incident, wait["incident"])
         holders = [known.id for known in people.holders(engine.directory(conn), incident, wait["role"])]
         if person not in holders:
-            raise NotFoundError(f"{person!r} does not receive this", hint=f"it is for: {', '.join(holders) or 'nobody'}")
+            raise NotFoundError(f"{person!r} does not receive this", hint=f"it is for {', '.join(holders) or '-'}")
         found = [rows.add(conn, t.receipt, wait=wait_id, person=person, role=wait["role"])]
     if not receive(engine, conn, found[0]["id"], how, now, noted_by=grant.actor):
         raise ConflictError("it was received before")
@@ -232,7 +236,8 @@ def tell_role(
     engine: "Engine", conn: Connection, incident: Row, wait: Row, template: str, now: datetime, *, key: str, step: Row
 ) -> None:
     """Tell a wait's role what is waited for; if nobody can be told, the role above at once."""
-    if not messaging.send_role(engine, conn, wait["role"], template, incident, now, key=key, step=step, facts=_facts(wait)):
+    facts = _facts(wait)
+    if not messaging.send_role(engine, conn, wait["role"], template, incident, now, key=key, step=step, facts=facts):
         escalate(engine, conn, incident, wait, now)
 
 
@@ -243,4 +248,5 @@ def escalate(engine: "Engine", conn: Connection, incident: Row, wait: Row, now: 
     facts = {"due": due_text(wait), "step": wait["text"], "role": wait["role"]}
     told = messaging.send_first(engine, conn, (above, "operator_lead", "operator"), "escalation", incident, now, key=f"escalate:{wait['id']}",
                                 step=step, facts=facts)  # fmt: skip
-    journal.prove(conn, "wait.escalate", f"wait:{wait['id']}", wait["tenant"], now, role=told or above, what=wait["text"])
+    detail = {"role": told or above, "what": wait["text"]}
+    journal.prove(conn, "wait.escalate", f"wait:{wait['id']}", wait["tenant"], now, **detail)

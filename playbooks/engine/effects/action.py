@@ -196,7 +196,8 @@ def _accepted(executor: "Executor", conn: Connection, row: Row, step: Row, accep
     elif state:
         holds.observe(conn, device, step["vendor"], Observation(state, iso(now), "requested"))  # type: ignore[arg-type]
     text = says.requested(step["action"], adopted=accepted.adopted)
-    journal.tell(conn, row["incident"], "action", text, now, actor=by, step=step["name"], vendor_id=accepted.vendor_id, flow=step["flow"])
+    facts = {"step": step["name"], "flow": step["flow"], "vendor_id": accepted.vendor_id}
+    journal.tell(conn, row["incident"], "action", text, now, actor=by, **facts)
     journal.prove(conn, step["action"], f"host:{device}", row["tenant"], now, actor=by, vendor=step["vendor"],
                   vendor_id=accepted.vendor_id or "", tag=step["tag"], adopted=accepted.adopted)  # fmt: skip
     rows.enqueue(conn, "verify", f"verify:{step['id']}:{step['attempt']}", {}, now, run=row["run"], step=step["id"], incident=row["incident"],

@@ -94,7 +94,8 @@ def _sent(engine: "Engine", conn: Connection, row: Row, message: Message, answer
         first = (t.receipt.c.id == body["receipt"]) & t.receipt.c.sent_at.is_(None)
         conn.execute(update(t.receipt).where(first).values(sent_at=iso(now)))
     who = {"template": body["template"], "person": body["person"], "role": body["role"]}
-    journal.prove(conn, "message.sent", f"incident:{incident}", row["tenant"], now, **who, message_id=message.id, answer=answer[:200])
+    proof = {**who, "message_id": message.id, "answer": answer[:200]}
+    journal.prove(conn, "message.sent", f"incident:{incident}", row["tenant"], now, **proof)
     journal.tell(conn, incident, "message", says.message_sent(message.subject), now, **who)
     if row["step"] and body["template"] not in BESIDE:
         steps.handed(engine, conn, row["step"], now)

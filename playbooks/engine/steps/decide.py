@@ -10,13 +10,13 @@ CONFIRMS_DETECTION = 6
 
 def start(turn: Turn) -> None:
     """Ask; a run that is only planned takes the first choice."""
-    step, now = turn.step, turn.now
+    engine, conn, incident, step, now = turn.engine, turn.conn, turn.incident, turn.step, turn.now
     options = step.decide or []
     if turn.planned:
-        finish(turn.conn, turn.row["id"], "simulated", options[0], now)
+        finish(conn, turn.row["id"], "simulated", options[0], now)
         return
     text = says.CONFIRM_DETECTION if step.flow == CONFIRMS_DETECTION else step.id
-    wait = waits.open_wait(turn.conn, turn.incident, "decision", step.by or "", now, step=turn.row, due=now + (step.due or WITHIN), remind=step.remind,
+    wait = waits.open_wait(conn, incident, "decision", step.by or "", now, step=turn.row, due=now + (step.due or WITHIN), remind=step.remind,
                            escalate=step.escalate, flow=step.flow, options=options, text=text, on_timeout=step.on_timeout)  # fmt: skip
     turn.note(due_at=wait["due_at"])
-    waits.tell_role(turn.engine, turn.conn, turn.incident, wait, "decision_request", now, key=f"decide:{wait['id']}", step=turn.row)
+    waits.tell_role(engine, conn, incident, wait, "decision_request", now, key=f"decide:{wait['id']}", step=turn.row)

@@ -95,7 +95,9 @@ def _why_ask(turn: Turn, action: type[Action]) -> str:
     if not action.guarded:
         return ""
     known = turn.engine.directory(turn.conn).device(device)
-    return guards.why_not(turn.conn, turn.engine.settings.guards, turn.incident, known, turn.now) if known else "host_unknown"
+    if known is None:
+        return "host_unknown"
+    return guards.why_not(turn.conn, turn.engine.settings.guards, turn.incident, known, turn.now)
 
 
 def ask(turn: Turn, approve: Approve, why: str) -> None:
@@ -155,16 +157,19 @@ def _let_go(conn: Connection, incident: Row, row: Row, now: datetime) -> bool:
     return True
 
 
-def supersede(engine: "Engine", conn: Connection, row: Row, now: datetime, states: Sequence[str] = ("accepted",)) -> None:
+def supersede(
+    engine: "Engine", conn: Connection, row: Row, now: datetime, states: Sequence[str] = ("accepted",)
+) -> None:
     """Drop the opposite act on the same device that is not yet seen done (or sent): the newer wish counts."""
+    effects = (t.outbox.c.state == "waiting") & t.outbox.c.kind.in_(["action", "verify"])
     undone = actions.get(row["action"]).undo
     for other in rows.find(conn, t.step, state=list(states), action=undone) if undone else ():
         if other["outcome"] or other["target"]["device"] != row["target"]["device"]:
             continue
         done_at = other["done_at"] or iso(now)
         rows.change(conn, t.step, other["id"], state="undone", outcome="superseded", done_at=done_at)
-        left = (t.outbox.c.step == other["id"]) & t.outbox.c.kind.in_(["action", "verify"]) & (t.outbox.c.state == "waiting")
-        conn.execute(update(t.outbox).where(left).values(state="dead", error="superseded", done_at=iso(now)))
+        dead = {"state": "dead", "error": "superseded", "done_at": iso(now)}
+        conn.execute(update(t.outbox).where(effects & (t.outbox.c.step == other["id"])).values(**dead))
         run = rows.get(conn, t.run, other["run"])
         text = says.superseded(other["action"])
         journal.tell(conn, run["incident"], "action", text, now, step=other["name"], flow=other["flow"])

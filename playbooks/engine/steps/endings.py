@@ -31,7 +31,8 @@ def fail(engine: "Engine", conn: Connection, step_id: str, outcome: str, error: 
     incident = rows.get(conn, t.incident, run["incident"])
     text = says.failed(row["name"], error)
     journal.tell(conn, incident["id"], "action", text, now, step=row["name"], outcome=outcome, flow=row["flow"])
-    name = None if run["playbook"].startswith(runs.BY_HAND) else library.pinned(conn, run["sha256"]).step(row["name"]).on_failure
+    by_hand = run["playbook"].startswith(runs.BY_HAND)
+    name = None if by_hand else library.pinned(conn, run["sha256"]).step(row["name"]).on_failure
     if name is None:
         messaging.page(engine, conn, incident, "failed", now, step=row)
     elif not rows.find(conn, t.step, run=run["id"], name=name):

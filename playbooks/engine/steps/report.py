@@ -53,7 +53,8 @@ def submitted(conn: Connection, report: Row, actor: str, now: datetime) -> None:
         return
     for wait in rows.find(conn, t.wait, step=report["step"], kind="report", state="open"):
         rows.change(conn, t.wait, wait["id"], state="done", outcome="submitted", done_at=iso(now), by=actor)
-        journal.tell(conn, report["incident"], "report", says.submitted(wait["text"]), now, actor=actor, flow=wait["flow"], report=report["number"])
+        facts = {"flow": wait["flow"], "report": report["number"]}
+        journal.tell(conn, report["incident"], "report", says.submitted(wait["text"]), now, actor=actor, **facts)
     _build(conn, report, now)
 
 
