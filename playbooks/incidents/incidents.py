@@ -298,10 +298,19 @@ def merge(conn: Connection, grant: Grant, ref: str, into: str, reason: str, now:
         reason=reason,
     )
     conn.execute(update(t.alert).where(t.alert.c.incident == row["id"]).values(incident=target["id"]))
-    conn.execute(update(t.hold).where(t.hold.c.incident == row["id"]).values(incident=target["id"]))
+    _move_holds(conn, row["id"], target["id"], now)
     timeline.add(
         conn, target["id"], kind="merge", actor=grant.actor, now=now, text=f"事案 {row['number']} を統合しました"
     )
+
+
+def _move_holds(conn: Connection, source: str, target: str, now: datetime) -> None:
+    """Hand an incident's holds over; of a device that the other one holds as well, one hold is enough."""
+    open_ = t.hold.c.released_at.is_(None)
+    both = select(t.hold.c.device).where(open_ & (t.hold.c.incident == target))
+    double = open_ & (t.hold.c.incident == source) & t.hold.c.device.in_(both)
+    conn.execute(update(t.hold).where(double).values(released_at=iso(now)))
+    conn.execute(update(t.hold).where(open_ & (t.hold.c.incident == source)).values(incident=target))
 
 
 def split(

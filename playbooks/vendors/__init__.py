@@ -64,8 +64,8 @@ class Observation:
 class VendorError(Exception):
     """An act that the vendor did not take.
 
-    ``kind``: retryable (429, 5xx, refused connection), unknown (no answer after send: ask before a retry),
-    busy (another action is open), permanent (4xx), auth.
+    ``kind``: retryable (429, refused connection: certainly not taken), unknown (no answer or 5xx after send: ask before
+    a retry), busy (another action is open), permanent (4xx), auth. A look that fails is retryable whatever it was.
     """
 
     def __init__(
@@ -106,11 +106,14 @@ class Adapter(Protocol):
         ...
 
     async def verify(self, intent: Intent, vendor_id: str | None) -> Observation:
-        """Return how far the intent is: for isolate/release the device's state, for jobs done, clean, pending, failed."""
+        """Return how far the intent is: for isolate/release the device's state, for jobs done, clean, pending, failed.
+
+        ``vendor_id`` None: the state is all there is to look at.
+        """
         ...
 
     async def undo(self, intent: Intent) -> Accepted:
-        """Send the opposite (or cancel what is pending)."""
+        """Cancel what hinomi has pending of this intent's kind, if the vendor can, else send the opposite; the tag is the new wish's."""
         ...
 
     async def close(self) -> None:

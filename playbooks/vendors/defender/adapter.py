@@ -5,6 +5,8 @@ stop-and-quarantine-file, get-machineactions-collection. Body names are case-sen
 is open the vendor answers 400 ActiveRequestAlreadyExists: that one is looked up, not sent again.
 """
 
+import asyncio
+from dataclasses import replace
 from typing import Any
 
 import httpx2
@@ -21,6 +23,10 @@ CALLS = {
     "endpoint.quarantine_file": ("StopAndQuarantineFile", "StopAndQuarantineFile"),
 }
 OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
+#: Type of a machine action → the device's state while it is open, and after it.
+STATES = {"Isolate": ("pending_isolation", "isolated"), "Unisolate": ("pending_release", "released")}
+OURS = "[hinomi:"
+"""What every tag of ours begins with."""
 OPEN = ("Pending", "InProgress")
 ENDED_BADLY = ("Failed", "TimeOut", "Cancelled")
 
@@ -69,11 +75,13 @@ class Defender:
         """Send it once."""
         response = await self._call("POST", self._path(intent), sending=True, json=self._body(intent))
         if response.status_code in (200, 201):
-            return Accepted(str(response.json().get("id", "")) or None)
+            action = response.json()  # of a repeat it may be the one that is pending, whoever asked for it
+            other = action.get("requestorComment")
+            return Accepted(str(action.get("id", "")) or None, adopted=bool(other) and intent.tag not in str(other))
         code, message = _error(response)
         if response.status_code == 400 and ("ActiveRequestAlreadyExists" in code or "already" in message.lower()):
             return await self._there_already(intent, message)
-        raise self._problem(response)
+        raise self._problem(response, sending=True)
 
     async def _there_already(self, intent: Intent, message: str) -> Accepted:
         """An open action of this type is ours to follow, whoever asked; one of the opposite type must end first."""
@@ -106,21 +114,16 @@ class Defender:
 
     async def read_state(self, target: dict[str, str]) -> Observation:
         """Return the state of the newest Isolate or Unisolate action that still stands."""
-        found = []
-        for kind in ("Isolate", "Unisolate"):
-            found += await self._list(f"machineId eq '{target['machine']}' and type eq '{kind}'")
-        found.sort(key=lambda action: to_iso(str(action.get("creationDateTimeUtc", ""))) or "", reverse=True)
+        asked = (self._list(f"machineId eq '{target['machine']}' and type eq '{kind}'") for kind in STATES)
+        found = [action for some in await asyncio.gather(*asked) for action in some]
+        found = [action for action in found if action.get("type") in STATES and action.get("status") not in ENDED_BADLY]
         now = iso(SystemClock().now())
-        for action in found:
-            status, isolate = action.get("status"), action.get("type") == "Isolate"
-            if status in ENDED_BADLY:
-                continue
-            if status in OPEN:
-                return Observation(
-                    "pending_isolation" if isolate else "pending_release", now, str(status), str(action["id"])
-                )
-            return Observation("isolated" if isolate else "released", now, str(status), str(action["id"]))
-        return Observation("released", now, "no isolation on record")
+        if not found:
+            return Observation("released", now, "no isolation on record")
+        newest = max(found, key=lambda action: to_iso(str(action.get("creationDateTimeUtc", ""))) or "")
+        pending, reached = STATES[newest["type"]]
+        state = pending if newest.get("status") in OPEN else reached
+        return Observation(state, now, str(newest.get("status")), str(newest["id"]))  # type: ignore[arg-type]
 
     async def verify(self, intent: Intent, vendor_id: str | None) -> Observation:
         """Return how far it is: the action's own status, and for a scan whether newer alerts came."""
@@ -132,37 +135,39 @@ class Defender:
         action = response.json()
         status, now = str(action.get("status")), iso(SystemClock().now())
         if status in OPEN:
-            waiting = {"endpoint.isolate": "pending_isolation", "endpoint.release": "pending_release"}.get(
-                intent.action, "pending"
-            )
+            waiting = STATES.get(CALLS[intent.action][1], ("pending", ""))[0]
             return Observation(waiting, now, status, vendor_id, next_poll_after=_pause(action))  # type: ignore[arg-type]
         if status in ENDED_BADLY:
             return Observation("failed", now, status, vendor_id)
         return await self._succeeded(intent, action, now, vendor_id)
 
     async def _succeeded(self, intent: Intent, action: dict[str, Any], now: str, vendor_id: str) -> Observation:
-        done = {"endpoint.isolate": "isolated", "endpoint.release": "released", "endpoint.quarantine_file": "done"}.get(
-            intent.action
-        )
-        if done is not None:
-            return Observation(done, now, "Succeeded", vendor_id)  # type: ignore[arg-type]
+        if CALLS[intent.action][1] in STATES:  # another's later action may have turned it round
+            return await self.read_state(intent.target)
+        if intent.action != "endpoint.scan":
+            return Observation("done", now, "Succeeded", vendor_id)
         since = to_iso(str(action.get("creationDateTimeUtc", ""))) or now
-        query = {"$filter": f"alertCreationTime gt {since}", "$top": "100"}
+        query = {"$filter": f"alertCreationTime gt {since}", "$top": "10000"}
         response = await self._call("GET", "/api/alerts", params=query)
         if response.status_code != 200:
             raise self._problem(response)
         newer = [a for a in response.json().get("value", ()) if a.get("machineId") == intent.target["machine"]]
-        return (
-            Observation("failed", now, f"{len(newer)} newer alerts", vendor_id)
-            if newer
-            else Observation("clean", now, "Succeeded", vendor_id)
-        )
+        state, detail = ("failed", f"{len(newer)} newer alerts") if newer else ("clean", "Succeeded")
+        return Observation(state, now, detail, vendor_id)  # type: ignore[arg-type]
 
     async def undo(self, intent: Intent) -> Accepted:
-        """Send the opposite."""
+        """Cancel our own pending action of this kind (never another's), else send the opposite."""
         if intent.action not in OPPOSITE:
             raise VendorError(f"{intent.action} cannot be undone", "permanent")
-        return await self.apply(Intent(OPPOSITE[intent.action], intent.target, intent.tag, {}, intent.sent_at))
+        for action in await self._actions(intent):
+            if action.get("status") in OPEN and OURS in str(action.get("requestorComment", "")):
+                path = f"/api/machineactions/{action['id']}/cancel"
+                response = await self._call("POST", path, sending=True, json={"Comment": intent.tag})
+                if response.status_code in (200, 201):
+                    return Accepted(None)
+                if response.status_code != 400:  # 400: it has ended a moment ago
+                    raise self._problem(response, sending=True)
+        return await self.apply(replace(intent, action=OPPOSITE[intent.action]))
 
     async def close(self) -> None:
         """Close connections."""
@@ -180,16 +185,16 @@ class Defender:
             raise VendorError(f"no answer: {type(error).__name__}", kind) from error  # type: ignore[arg-type]
 
     @staticmethod
-    def _problem(response: httpx2.Response) -> VendorError:
+    def _problem(response: httpx2.Response, *, sending: bool = False) -> VendorError:
         code, message = _error(response)
         status = response.status_code
         wait = response.headers.get("retry-after", "")
         if status in (401, 403):
             return VendorError(f"{status} {code}: {message}", "auth")
-        if status == 429 or status >= 500:
-            return VendorError(
-                f"{status} {code}: {message}", "retryable", retry_after=float(wait) if wait.isdigit() else None
-            )
+        if status in (408, 429) or status >= 500:
+            kind = "unknown" if sending and status != 429 else "retryable"
+            seconds = float(wait) if wait.isdigit() else None
+            return VendorError(f"{status} {code}: {message}", kind, retry_after=seconds)  # type: ignore[arg-type]
         return VendorError(f"{status} {code}: {message}", "permanent")
 
 

@@ -1,11 +1,12 @@
 """The simulator's second door, for those who play the outside world: machines, alerts, faults, the journal.
 
 Its own port and secret (``Authorization: Bearer <control secret>``); the product under test knows neither.
-POST /machines, /alerts {an entity, or a list}; GET|POST|DELETE /faults {kind, action, machine, times, status, seconds};
+POST /machines, /alerts {an entity, or a list}; POST /actions {machine, type}, /cancel {id}: what an administrator does in the portal; GET|POST|DELETE /faults {kind, action, machine, times, status, seconds};
 GET /journal?since=N, /state.
 """
 
 import secrets
+import time
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,7 +16,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hinomi.playbooks.vendors.defender.simulator_journal import Journal
-from hinomi.playbooks.vendors.defender.simulator_world import KINDS, Fault, World
+from hinomi.playbooks.vendors.defender.simulator_world import KINDS, Action, Fault, World
+
+PORTAL = "admin@portal"
 
 
 def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
@@ -26,6 +29,18 @@ def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
 
     async def alerts(request: Request) -> Response:
         return JSONResponse([world.add_alert(item) for item in await _items(request)], 201)
+
+    async def actions(request: Request) -> Response:
+        asked = [
+            Action(item["machine"], item["type"], "Full", "portal", PORTAL, time.time_ns())
+            for item in await _items(request)
+        ]
+        return JSONResponse([world.show(world.start(action)) for action in asked], 201)
+
+    async def cancel(request: Request) -> Response:
+        found = [world.actions.get(str(item.get("id"))) for item in await _items(request)]
+        done = [world.cancel(action, "portal", PORTAL) for action in found if action is not None]
+        return JSONResponse(done, 200 if done and all(done) else 409)
 
     async def faults(request: Request) -> Response:
         if request.method == "DELETE":
@@ -49,6 +64,8 @@ def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
         routes=[
             Route("/machines", machines, methods=["POST"]),
             Route("/alerts", alerts, methods=["POST"]),
+            Route("/actions", actions, methods=["POST"]),
+            Route("/cancel", cancel, methods=["POST"]),
             Route("/faults", faults, methods=["GET", "POST", "DELETE"]),
             Route("/journal", read, methods=["GET"]),
             Route("/state", state, methods=["GET"]),

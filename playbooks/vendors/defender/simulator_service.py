@@ -187,6 +187,17 @@ class Service:
             await asyncio.sleep(slow.seconds)
         if action == "list" and not any(fault.action == "list" for fault in self.world.faults):
             return
+        if self.world.fault("401", action, machine):
+            raise Refusal(
+                401, "Unauthorized", "Invalid or expired authorization header", {"WWW-Authenticate": "Bearer"}
+            )
+        if limited := self.world.fault("429", action, machine):
+            raise Refusal(
+                429, "TooManyRequests", "API calls quota exceeded", {"Retry-After": str(int(limited.seconds))}
+            )
+        if lost := self.world.fault("timeout-before-accept", action, machine):
+            await self._hold(request, lost.seconds)
+            raise Refusal(504, "GatewayTimeout", "")
         if self.world.fault("500", action, machine):
             raise Refusal(500, "InternalServerError", "")
         if refused := self.world.fault("refuse", action, machine):

@@ -24,8 +24,9 @@ def stamp(nanoseconds: int) -> str:
 class Fault:
     """Something that goes wrong on purpose.
 
-    ``kind``: timeout-after-accept, refuse, offline, 500, slow, fail. ``action`` and ``machine`` narrow it;
-    ``times`` is how often it happens (None: until it is lifted).
+    ``kind``: timeout-after-accept, timeout-before-accept, refuse, offline, 401 (as if the token had expired), 429 (with
+    Retry-After: ``seconds``), 500, slow, fail. ``action`` and ``machine`` narrow it; ``times`` is how often it happens
+    (None: until it is lifted).
     """
 
     kind: str
@@ -40,7 +41,7 @@ class Fault:
         return self.times != 0 and self.action in (None, action) and self.machine in (None, machine)
 
 
-KINDS = ("timeout-after-accept", "refuse", "offline", "500", "slow", "fail")
+KINDS = ("timeout-after-accept", "timeout-before-accept", "refuse", "offline", "401", "429", "500", "slow", "fail")
 
 
 @dataclass
