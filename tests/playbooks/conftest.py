@@ -17,11 +17,11 @@ from aiosmtpd.controller import Controller
 
 
 class Edr:
-    """A running simulator, seen by its players."""
+    """A running simulator, seen by its players: every product's has the same command line and the same second door."""
 
-    def __init__(self, folder: Path, *more: str):
+    def __init__(self, folder: Path, *more: str, product: str = "defender"):
         command = [
-            sys.executable, "-m", "hinomi.playbooks.vendors.defender.simulator", "--client-id", "app", "--client-secret", "s3cret",
+            sys.executable, "-m", f"hinomi.playbooks.vendors.{product}.simulator", "--client-id", "app", "--client-secret", "s3cret",
             "--control-secret", "door", "--journal", str(folder / "journal.jsonl"), *more,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -61,7 +61,7 @@ class Edr:
 
     def portal(self, machine: str, kind: str) -> str:
         """An administrator isolates or releases in the portal; return the action's id."""
-        return str(self._door.post("/actions", json={"machine": machine, "type": kind}).json()[0]["id"])
+        return str(self._door.post("/actions", json={"machine": machine, "action": kind}).json()[0]["id"])
 
     def cancel(self, action: str) -> None:
         assert self._door.post("/cancel", json={"id": action}).status_code == 200
@@ -85,10 +85,21 @@ class Edr:
         entries = self._door.get("/journal").json()["entries"]
         return [e["status"] for e in entries if e["path"] == f"/api/machines/{machine}/{call}"]
 
+    def sent(self, machine: str) -> list[dict[str, Any]]:
+        """Return the requests that wanted something of a machine."""
+        entries: list[dict[str, Any]] = self._door.get("/journal").json()["entries"]
+        return [entry for entry in entries if entry["method"] == "POST" and machine in entry["path"]]
+
     def close(self) -> None:
         self._door.close()
         self.process.terminate()
         self.process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def simulator() -> type[Edr]:
+    """Start any product's simulator."""
+    return Edr
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ is open the vendor answers 400 ActiveRequestAlreadyExists: that one is looked up
 """
 
 import asyncio
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ CALLS = {
 OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
 #: Type of a machine action → the device's state while it is open, and after it.
 STATES = {"Isolate": ("pending_isolation", "isolated"), "Unisolate": ("pending_release", "released")}
+MACHINE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 OURS = "[hinomi:"
 """What every tag of ours begins with."""
 OPEN = ("Pending", "InProgress")
@@ -56,10 +58,7 @@ class Defender:
 
     @staticmethod
     def _path(intent: Intent) -> str:
-        machine = intent.target["machine"]
-        if not machine or "/" in machine or "?" in machine:
-            raise VendorError(f"{machine!r} is no machine id", "permanent")
-        return f"/api/machines/{machine}/{CALLS[intent.action][0]}"
+        return f"/api/machines/{_machine(intent.target)}/{CALLS[intent.action][0]}"
 
     @staticmethod
     def _body(intent: Intent) -> dict[str, Any]:
@@ -103,7 +102,7 @@ class Defender:
 
     async def _actions(self, intent: Intent) -> list[dict[str, Any]]:
         kind = CALLS[intent.action][1]
-        return await self._list(f"machineId eq '{intent.target['machine']}' and type eq '{kind}'")
+        return await self._list(f"machineId eq '{_machine(intent.target)}' and type eq '{kind}'")
 
     async def _list(self, condition: str) -> list[dict[str, Any]]:
         query = {"$filter": condition, "$orderby": "creationDateTimeUtc desc", "$top": "50"}
@@ -114,7 +113,7 @@ class Defender:
 
     async def read_state(self, target: dict[str, str]) -> Observation:
         """Return the state of the newest Isolate or Unisolate action that still stands."""
-        asked = (self._list(f"machineId eq '{target['machine']}' and type eq '{kind}'") for kind in STATES)
+        asked = (self._list(f"machineId eq '{_machine(target)}' and type eq '{kind}'") for kind in STATES)
         found = [action for some in await asyncio.gather(*asked) for action in some]
         found = [action for action in found if action.get("type") in STATES and action.get("status") not in ENDED_BADLY]
         now = iso(SystemClock().now())
@@ -196,6 +195,14 @@ class Defender:
             seconds = float(wait) if wait.isdigit() else None
             return VendorError(f"{status} {code}: {message}", kind, retry_after=seconds)  # type: ignore[arg-type]
         return VendorError(f"{status} {code}: {message}", "permanent")
+
+
+def _machine(target: dict[str, str]) -> str:
+    """Return the one machine that is meant: never an empty id, a pattern, or something that ends the path or the filter."""
+    machine = target["machine"]
+    if not MACHINE.fullmatch(machine):
+        raise VendorError(f"{machine!r} is no machine id", "permanent")
+    return machine
 
 
 def _pause(action: dict[str, Any]) -> float:

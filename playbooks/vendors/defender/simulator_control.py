@@ -1,7 +1,7 @@
 """The simulator's second door, for those who play the outside world: machines, alerts, faults, the journal.
 
 Its own port and secret (``Authorization: Bearer <control secret>``); the product under test knows neither.
-POST /machines, /alerts {an entity, or a list}; POST /actions {machine, type}, /cancel {id}: what an administrator does in the portal; GET|POST|DELETE /faults {kind, action, machine, times, status, seconds};
+POST /machines, /alerts {an entity, or a list}; POST /actions {machine, action}, /cancel {id}: what an administrator does in the portal; GET|POST|DELETE /faults {kind, action, machine, times, status, seconds};
 GET /journal?since=N, /state.
 """
 
@@ -19,6 +19,11 @@ from hinomi.playbooks.vendors.defender.simulator_journal import Journal
 from hinomi.playbooks.vendors.defender.simulator_world import KINDS, Action, Fault, World
 
 PORTAL = "admin@portal"
+#: What the players may say instead of the product's own word, the same for every product.
+WORDS = {
+    "endpoint.isolate": "Isolate", "endpoint.release": "Unisolate", "endpoint.scan": "RunAntiVirusScan",
+    "endpoint.quarantine_file": "StopAndQuarantineFile",
+}  # fmt: skip
 
 
 def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
@@ -32,7 +37,7 @@ def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
 
     async def actions(request: Request) -> Response:
         asked = [
-            Action(item["machine"], item["type"], "Full", "portal", PORTAL, time.time_ns())
+            Action(item["machine"], item["action"], "Full", "portal", PORTAL, time.time_ns())
             for item in await _items(request)
         ]
         return JSONResponse([world.show(world.start(action)) for action in asked], 201)
@@ -84,4 +89,5 @@ def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
 
 async def _items(request: Request) -> list[dict[str, Any]]:
     body = await request.json()
-    return body if isinstance(body, list) else [body]
+    items = body if isinstance(body, list) else [body]
+    return [{**item, **({"action": WORDS[item["action"]]} if item.get("action") in WORDS else {})} for item in items]

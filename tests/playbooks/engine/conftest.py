@@ -68,7 +68,9 @@ class Site:
     def new_executor(self, **more: Any) -> Executor:
         return Executor(self.state, self.engine, self.clock, **more)
 
-    def write_playbook(self, steps: str, match: str = "{cause: external, category: [malware]}", name: str = "p") -> None:
+    def write_playbook(
+        self, steps: str, match: str = "{cause: external, category: [malware]}", name: str = "p"
+    ) -> None:
         text = f"playbook: 1\nid: {name}\nversion: 1.0.0\ntitle: {{ja: 試験}}\nmatch: {match}\nsteps:\n{steps}"
         (self.folder / "playbooks" / f"{name}.yml").write_text(text, encoding="utf-8")
 
@@ -98,7 +100,9 @@ class Site:
         )  # fmt: skip
         hit = msgspec.structs.replace(hit, **changes)
         with self.state.write() as conn:
-            alerts.record_hits(conn, [hit], now=self.clock.now(), directory=self._directory(), on_change=self.engine.on_incident)
+            alerts.record_hits(
+                conn, [hit], now=self.clock.now(), directory=self._directory(), on_change=self.engine.on_incident
+            )
 
     def drive(self, until: Callable[[], Any], seconds: float = 30.0) -> Any:
         """Carry out effects and tick, time going on by little, until something is so; fail if it never is."""
@@ -155,7 +159,11 @@ class Site:
         """Return a step of the n-th incident; None if it has not started."""
         with self.state.read() as conn:
             incident = conn.execute(select(t.incident.c.id).where(t.incident.c.number == number)).scalar_one()
-            asked = select(t.step).join(t.run, t.run.c.id == t.step.c.run).where(t.run.c.incident == incident, t.step.c.name == name)
+            asked = (
+                select(t.step)
+                .join(t.run, t.run.c.id == t.step.c.run)
+                .where(t.run.c.incident == incident, t.step.c.name == name)
+            )
             row = conn.execute(asked).first()
         return dict(row._mapping) if row else None
 

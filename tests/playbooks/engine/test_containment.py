@@ -12,9 +12,13 @@ from hinomi.playbooks.engine import leases
 from hinomi.playbooks.incidents import incidents
 from hinomi.state import t
 
-ISOLATE = "  - {id: isolate, do: endpoint.isolate, target: incident.endpoint, verify: {state: isolated, within: 15m}%s}\n"
+ISOLATE = (
+    "  - {id: isolate, do: endpoint.isolate, target: incident.endpoint, verify: {state: isolated, within: 15m}%s}\n"
+)
 ASK = "  - {id: ask, decide: [yes_, no_], by: operator, due: 30m}\n"
-RELEASE = "  - {id: release, do: endpoint.release, target: incident.endpoint, verify: {state: released, within: 15m}%s}\n"
+RELEASE = (
+    "  - {id: release, do: endpoint.release, target: incident.endpoint, verify: {state: released, within: 15m}%s}\n"
+)
 SCAN = "  - {id: scan, do: endpoint.scan, target: incident.endpoint, verify: {state: clean, within: 12h}}\n"
 
 
@@ -48,7 +52,9 @@ def test_a_device_held_by_two_incidents_is_isolated_once_and_released_with_the_l
     first, second = site.rows(t.wait, kind="decision", state="open")
     for wait, outcome in ((first, "held_by_others"), (second, "verified")):
         with site.state.write() as conn:
-            site.engine.decide(conn, wait["id"], site.by("o1"), "yes_", "", via="api", now=site.clock.now(), role="operator")
+            site.engine.decide(
+                conn, wait["id"], site.by("o1"), "yes_", "", via="api", now=site.clock.now(), role="operator"
+            )
         number = 1 if wait is first else 2
         site.drive(lambda n=number, o=outcome: site.step("release", n)["outcome"] == o)
     assert site.edr.actions(site.machines["pc-1"]) == [("Isolate", "Succeeded"), ("Unisolate", "Succeeded")]
@@ -72,7 +78,7 @@ def test_a_hold_has_an_owner_and_is_never_released_by_time_but_people_are_remind
 def test_state_as_desired_before_our_intent_is_adopted_and_its_release_asks_a_human(site: Any, mails: Any) -> None:
     site.open(ISOLATE % "" + ASK + RELEASE % "")
     machine = site.machines["pc-1"]
-    site.edr.portal(machine, "Isolate")
+    site.edr.portal(machine, "endpoint.isolate")
     site.drive_edr(lambda: site.edr.isolated(machine))
     site.hit()
     site.drive(lambda: site.state_of("isolate") == "verified")
@@ -91,7 +97,7 @@ def test_a_pending_isolation_of_an_administrator_is_adopted_too(site: Any) -> No
     site.open(ISOLATE % "" + ASK)
     machine = site.machines["pc-1"]
     site.edr.fault("offline", machine)
-    site.edr.portal(machine, "Isolate")
+    site.edr.portal(machine, "endpoint.isolate")
     site.hit()
     site.drive(lambda: site.state_of("isolate") == "accepted")
     assert site.rows(t.hold)[0]["adopted"]
@@ -104,7 +110,7 @@ def test_what_an_administrator_has_released_is_released_without_a_request(site: 
     site.open(ISOLATE % "" + ASK + RELEASE % "").hit()
     machine = site.machines["pc-1"]
     site.drive(lambda: site.state_of("isolate") == "verified")
-    site.edr.portal(machine, "Unisolate")
+    site.edr.portal(machine, "endpoint.release")
     site.drive_edr(lambda: not site.edr.isolated(machine))
     site.decide("yes_", kind="decision")
     site.drive(lambda: site.state_of("release") == "verified")
@@ -181,10 +187,10 @@ def test_a_pending_isolation_of_an_administrator_is_never_cancelled_by_us(site: 
     machine = site.machines["pc-1"]
     isolated_by_hand(site)
     site.drive(lambda: last_step(site, "endpoint.isolate")["state"] == "verified")
-    site.edr.portal(machine, "Unisolate")
+    site.edr.portal(machine, "endpoint.release")
     site.drive_edr(lambda: not site.edr.isolated(machine))
     site.edr.fault("offline", machine)
-    site.edr.portal(machine, "Isolate")
+    site.edr.portal(machine, "endpoint.isolate")
     release(site)
     site.drive(lambda: last_step(site, "endpoint.release")["error"])
     site.idle()
@@ -371,9 +377,16 @@ def test_a_retry_by_hand_asks_first_whether_the_request_is_there(site: Any) -> N
 
 @pytest.mark.parametrize(
     ("fault", "outcome"),
-    [("429", "verified"), ("500", "unknown"), ("timeout-before-accept", "unknown"), ("timeout-after-accept", "verified")],
+    [
+        ("429", "verified"),
+        ("500", "unknown"),
+        ("timeout-before-accept", "unknown"),
+        ("timeout-after-accept", "verified"),
+    ],
 )
-def test_an_act_that_must_happen_once_is_repeated_only_if_it_was_certainly_not_taken(site: Any, fault: str, outcome: str) -> None:
+def test_an_act_that_must_happen_once_is_repeated_only_if_it_was_certainly_not_taken(
+    site: Any, fault: str, outcome: str
+) -> None:
     site.open("  - {id: clean, do: endpoint.quarantine_file, target: incident.file}\n")
     machine = site.machines["pc-1"]
     site.edr.fault(fault, machine, times=1, seconds=1 if fault == "429" else 30)

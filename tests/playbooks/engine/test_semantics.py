@@ -10,7 +10,9 @@ from hinomi.playbooks.engine import library
 from hinomi.playbooks.incidents import incidents
 from hinomi.state import t
 
-ISOLATE = "  - {id: isolate, do: endpoint.isolate, target: incident.endpoint, verify: {state: isolated, within: 15m}%s}\n"
+ISOLATE = (
+    "  - {id: isolate, do: endpoint.isolate, target: incident.endpoint, verify: {state: isolated, within: 15m}%s}\n"
+)
 TELL = "  - {id: tell, notify: teacher, template: isolation_notice%s}\n"
 ASK = "  - {id: ask, decide: [yes_, no_], by: operator, due: 30m%s}\n"
 RELEASE = "  - {id: release, do: endpoint.release, target: incident.endpoint, approve: {role: operator}, verify: {state: released, within: 15m}%s}\n"
@@ -186,7 +188,9 @@ def test_an_offline_device_is_failed_in_time_and_verified_when_it_comes_back(sit
 
 
 @pytest.mark.parametrize(("fault", "state"), [(None, "confirmed"), ("offline", "asked"), ("refuse", "failed")])
-def test_the_isolation_notice_says_asked_confirmed_or_failed(site: Any, mails: Any, fault: str | None, state: str) -> None:
+def test_the_isolation_notice_says_asked_confirmed_or_failed(
+    site: Any, mails: Any, fault: str | None, state: str
+) -> None:
     site.open(ISOLATE % (", wait: verify" if state == "confirmed" else "") + TELL % "")
     if fault:
         site.edr.fault(fault, site.machines["pc-1"])
@@ -209,7 +213,9 @@ def test_releasing_what_nobody_holds_is_done_at_once_and_marked_not_held(site: A
     "act", ["do: endpoint.quarantine_file, target: incident.file", "do: endpoint.isolate, target: incident.endpoint"],
     ids=["no file is known", "no product knows the device"],
 )  # fmt: skip
-def test_an_empty_target_becomes_a_task_for_the_operator_and_never_a_silent_skip(site: Any, mails: Any, act: str) -> None:
+def test_an_empty_target_becomes_a_task_for_the_operator_and_never_a_silent_skip(
+    site: Any, mails: Any, act: str
+) -> None:
     if "isolate" in act:
         site.machines.pop("pc-1")
     site.open(f"  - {{id: act, {act}}}\n" + ASK % "").hit()
@@ -263,7 +269,9 @@ def test_a_run_ends_when_the_rest_is_written_off_by_a_named_person(site: Any) ->
 # --- people ---------------------------------------------------------------------------------------------
 
 
-def test_a_role_means_all_its_holders_the_first_receipt_completes_and_later_ones_are_recorded(site: Any, mails: Any) -> None:
+def test_a_role_means_all_its_holders_the_first_receipt_completes_and_later_ones_are_recorded(
+    site: Any, mails: Any
+) -> None:
     site.open("  - {id: tell, notify: school_management, template: isolation_notice, receipt: {due: 1h}}\n").hit()
     site.drive(lambda: len([r for r in site.rows(t.receipt) if r["sent_at"]]) == 2)
     assert {m["To"] for m in mails.sent("isolation_notice")} == {"h1@school.test", "h2@school.test"}
@@ -372,7 +380,9 @@ def test_a_playbook_is_matched_in_the_transaction_of_a_change(site: Any, change:
     assert site.rows(t.run) == []
 
     def alter(conn: Any) -> None:
-        incidents.change(conn, site.by("o1"), "1", **change, reason="looked", now=site.clock.now(), on_change=site.engine.on_incident)
+        incidents.change(
+            conn, site.by("o1"), "1", **change, reason="looked", now=site.clock.now(), on_change=site.engine.on_incident
+        )
 
     with pytest.raises(ZeroDivisionError), site.state.write() as conn:
         alter(conn)
@@ -388,7 +398,9 @@ def test_a_playbook_is_matched_in_the_transaction_of_a_change(site: Any, change:
 def test_draft_shadow_and_simulate_send_nothing(site: Any, mails: Any, mode: str) -> None:
     quarantine = "  - {id: clean, do: endpoint.quarantine_file, target: incident.file}\n"
     report = "  - {id: first, report: first_response, by: teacher, to: board, due: 1h}\n"
-    site.open(ISOLATE % "" + TELL % ", receipt: {due: 1m}" + quarantine + report + ASK % "" + RELEASE % "", mode=mode).hit()
+    site.open(
+        ISOLATE % "" + TELL % ", receipt: {due: 1m}" + quarantine + report + ASK % "" + RELEASE % "", mode=mode
+    ).hit()
     site.later(hours=2)
     site.idle()
     assert mails.mails == []

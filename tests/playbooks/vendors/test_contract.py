@@ -1,0 +1,331 @@
+"""Every vendor × every fault, through the contract (CONTRACTS 7).
+
+Written over the registry: a product joins by being registered, with a simulator beside its adapter that has the
+command line and the second door of the others.
+"""
+
+import asyncio
+import importlib.util
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+
+from hinomi.playbooks.vendors import Accepted, Adapter, Intent, Observation, VendorError, vendors
+
+PRODUCTS = [name for name, _ in vendors if importlib.util.find_spec(f"hinomi.playbooks.vendors.{name}.simulator")]
+GOAL = {
+    "endpoint.isolate": "isolated",
+    "endpoint.release": "released",
+    "endpoint.scan": "clean",
+    "endpoint.quarantine_file": "done",
+}
+OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
+TRIES = 4
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(scope="module", params=PRODUCTS)
+def product(request: pytest.FixtureRequest, simulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder = tmp_path_factory.mktemp(request.param)
+    running = simulator(folder, "--no-limits", "--pending", "0.1", "--running", "0.1", product=request.param)
+    running.product = request.param
+    yield running
+    running.close()
+
+
+@pytest.fixture
+async def edr(product: Any) -> Any:
+    yield product
+    product.lift_faults()
+
+
+def adapter_of(edr: Any, **changes: Any) -> Adapter:
+    return vendors.get(edr.product)({**edr.settings, "timeout": 1.0, **changes})
+
+
+def intent_of(action: str, machine: str, tag: str = "[hinomi:t/i/r:s:1]") -> Intent:
+    return Intent(action, {"device": "pc", "machine": machine, "sha1": "a" * 40}, tag)
+
+
+async def carry(adapter: Adapter, intent: Intent) -> tuple[Accepted | None, list[VendorError]]:
+    """Do what the contract tells: nothing is sent again before it was looked for, what is permanent is given up."""
+    errors: list[VendorError] = []
+    for _ in range(TRIES):
+        try:
+            sent = bool(errors) and errors[-1].kind == "unknown"
+            return (await adapter.find_own(intent) if sent else None) or await adapter.apply(intent), errors
+        except VendorError as error:
+            errors.append(error)
+            if error.kind in ("permanent", "auth"):
+                break
+            await asyncio.sleep(error.retry_after or 0.05)
+    return None, errors
+
+
+async def seen(adapter: Adapter, intent: Intent, accepted: Accepted, *until: str) -> Observation:
+    """Look until one of these states is seen."""
+    deadline = time.monotonic() + 20
+    while (look := await adapter.verify(intent, accepted.vendor_id)).state not in until:
+        assert time.monotonic() < deadline, look
+        await asyncio.sleep(0.05)
+    return look
+
+
+async def prepared(edr: Any, adapter: Adapter, action: str) -> str:
+    """Return a machine on which the action has something to do."""
+    machine = str(edr.machine())
+    if action == "endpoint.release":
+        edr.portal(machine, "endpoint.isolate")
+        await until(lambda: edr.isolated(machine))
+    return machine
+
+
+async def until(so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not so():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+async def closing(adapter: Adapter, work: Awaitable[Any]) -> Any:
+    try:
+        return await work
+    finally:
+        await adapter.close()
+
+
+# fault, how often, its answer's kinds in order, whether it is there in the end
+FAULTS: list[tuple[str, int | None, list[str], bool]] = [
+    ("none", 0, [], True),
+    ("401", 1, [], True),
+    ("401", None, ["auth"], False),
+    ("429", 1, ["retryable"], True),
+    ("429", None, ["retryable"] * TRIES, False),
+    ("500", 1, ["unknown"], True),
+    ("500", 2, ["unknown"] * 2, True),
+    ("500", None, ["unknown"] * TRIES, False),
+    ("refuse", None, ["auth"], False),
+    ("timeout-after-accept", 1, ["unknown"], True),
+    ("timeout-before-accept", 1, ["unknown"], True),
+]
+
+
+@pytest.mark.parametrize("action", sorted(GOAL))
+@pytest.mark.parametrize(
+    ("fault", "times", "kinds", "done"), FAULTS, ids=[f"{f}-{n or 'always'}" for f, n, *_ in FAULTS]
+)
+async def test_a_fault_is_named_for_what_it_is_and_leads_to_one_effect_or_none(
+    edr: Any, action: str, fault: str, times: int | None, kinds: list[str], done: bool
+) -> None:
+    adapter = adapter_of(edr)
+    if action not in adapter.capabilities():
+        pytest.skip(f"{edr.product} cannot {action}")
+    machine = await prepared(edr, adapter, action)
+    before = len(edr.actions(machine))
+    if fault != "none":
+        edr.fault(fault, machine, action, times=times, seconds=0.0 if fault == "429" else 30.0)
+
+    async def work() -> None:
+        accepted, errors = await carry(adapter, intent_of(action, machine))
+        assert [error.kind for error in errors] == kinds
+        assert (accepted is not None) == done
+        assert len(edr.actions(machine)) - before == int(done)
+        if accepted is not None:
+            assert not accepted.adopted
+            assert (await seen(adapter, intent_of(action, machine), accepted, GOAL[action], "failed")).state == GOAL[
+                action
+            ]
+            assert len(edr.actions(machine)) - before == 1
+
+    await closing(adapter, work())
+
+
+async def test_a_vendor_that_asks_to_wait_is_heard(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+    edr.fault("429", machine, times=1, seconds=7.0)
+    with pytest.raises(VendorError) as raised:
+        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", machine)))
+    assert raised.value.retry_after == 7.0
+
+
+async def test_who_is_not_reached_has_certainly_not_taken_it(edr: Any) -> None:
+    adapter = adapter_of(edr, base_url="http://127.0.0.1:9")
+    with pytest.raises(VendorError) as raised:
+        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", "a" * 40)))
+    assert raised.value.kind == "retryable"
+
+
+async def test_refused_credentials_are_no_matter_of_trying_again(edr: Any) -> None:
+    adapter = adapter_of(edr, client_secret="wrong")
+    with pytest.raises(VendorError) as raised:
+        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", "a" * 40)))
+    assert raised.value.kind == "auth"
+
+
+async def test_an_unknown_machine_is_permanent(edr: Any) -> None:
+    adapter = adapter_of(edr)
+    with pytest.raises(VendorError) as raised:
+        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", "f" * 40)))
+    assert raised.value.kind == "permanent"
+
+
+@pytest.mark.parametrize("machine", ["", "../x", "a?b=c", "a#b", "a' or 'b", "*", ".."])
+async def test_only_one_explicit_machine_is_ever_acted_on(edr: Any, machine: str) -> None:
+    adapter, intent = adapter_of(edr), intent_of("endpoint.isolate", machine)
+    with pytest.raises(VendorError, match="no machine"):
+        adapter.plan(intent)
+    with pytest.raises(VendorError) as raised:
+        await closing(adapter, adapter.apply(intent))
+    assert raised.value.kind == "permanent"
+
+
+async def test_a_repeat_is_there_already_whoever_asked_first(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+    edr.fault("offline", machine)
+    own, other = (
+        intent_of("endpoint.isolate", machine),
+        intent_of("endpoint.isolate", machine, "[hinomi:t/i/other:s:1]"),
+    )
+
+    async def work() -> None:
+        first, again, theirs = await adapter.apply(own), await adapter.apply(own), await adapter.apply(other)
+        assert first.vendor_id == again.vendor_id == theirs.vendor_id
+        assert (first.adopted, again.adopted, theirs.adopted) == (False, False, True)
+        assert len(edr.actions(machine)) == 1
+
+    await closing(adapter, work())
+
+
+async def test_what_is_isolated_already_is_seen_before_anything_is_sent(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+
+    async def work() -> None:
+        assert (await adapter.read_state({"machine": machine})).state == "released"
+        edr.portal(machine, "endpoint.isolate")
+        assert (await adapter.read_state({"machine": machine})).state == "pending_isolation"
+        await until(lambda: edr.isolated(machine))
+        assert (await adapter.read_state({"machine": machine})).state == "isolated"
+
+    await closing(adapter, work())
+
+
+async def test_an_offline_host_is_pending_for_as_long_as_it_takes(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+    edr.fault("offline", machine)
+    intent = intent_of("endpoint.isolate", machine)
+
+    async def work() -> None:
+        accepted = await adapter.apply(intent)
+        for _ in range(5):
+            assert (await adapter.verify(intent, accepted.vendor_id)).state == "pending_isolation"
+            await asyncio.sleep(0.1)
+        edr.lift_faults()
+        await seen(adapter, intent, accepted, "isolated")
+
+    await closing(adapter, work())
+
+
+async def test_what_an_administrator_cancels_has_failed_and_is_not_taken_for_ours_again(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+    edr.fault("offline", machine)
+    intent = intent_of("endpoint.isolate", machine)
+
+    async def work() -> None:
+        accepted = await adapter.apply(intent)
+        edr.cancel(accepted.vendor_id)
+        assert (await adapter.verify(intent, accepted.vendor_id)).state == "failed"
+        assert await adapter.find_own(intent) is None
+        assert (await adapter.read_state(intent.target)).state == "released"
+
+    await closing(adapter, work())
+
+
+async def test_what_an_administrator_releases_is_never_called_isolated(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+    intent = intent_of("endpoint.isolate", machine)
+
+    async def work() -> None:
+        accepted = await adapter.apply(intent)
+        await seen(adapter, intent, accepted, "isolated")
+        edr.portal(machine, "endpoint.release")
+        await until(lambda: not edr.isolated(machine))
+        assert (await adapter.verify(intent, accepted.vendor_id)).state == "released"
+        assert (await adapter.read_state(intent.target)).state == "released"
+
+    await closing(adapter, work())
+
+
+@pytest.mark.parametrize("action", sorted(OPPOSITE))
+async def test_undo_ends_in_the_opposite_state_whether_it_was_pending_or_done(edr: Any, action: str) -> None:
+    adapter = adapter_of(edr)
+
+    async def work() -> None:
+        for pending in (True, False):
+            machine = await prepared(edr, adapter, action)
+            intent, wish = intent_of(action, machine), intent_of(action, machine, "[hinomi:t/i/undo:s:1]")
+            if pending:
+                edr.fault("offline", machine)
+            accepted = await adapter.apply(intent)
+            if not pending:
+                await seen(adapter, intent, accepted, GOAL[action])
+            undone = await adapter.undo(wish)
+            edr.lift_faults()
+            await seen(adapter, intent_of(OPPOSITE[action], machine), undone, GOAL[OPPOSITE[action]])
+            await until(lambda m=machine: edr.isolated(m) == (action == "endpoint.release"))
+
+    await closing(adapter, work())
+
+
+async def test_a_look_that_fails_is_an_error_and_never_a_state(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+    intent = intent_of("endpoint.isolate", machine)
+
+    async def work() -> None:
+        accepted = await adapter.apply(intent)
+        for fault in ("500", "429"):
+            edr.list_fault(fault, seconds=1)
+            looks = (
+                adapter.read_state(intent.target),
+                adapter.verify(intent, accepted.vendor_id),
+                adapter.find_own(intent),
+            )
+            for look in looks:
+                with pytest.raises(VendorError) as raised:
+                    await look
+                assert raised.value.kind == "retryable"
+            edr.lift_faults()
+
+    await closing(adapter, work())
+
+
+async def test_a_newer_alert_means_that_a_scan_has_not_cleaned(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+    if "endpoint.scan" not in adapter.capabilities():
+        pytest.skip(f"{edr.product} cannot scan")
+    intent = intent_of("endpoint.scan", machine)
+
+    async def work() -> None:
+        accepted = await adapter.apply(intent)
+        edr.alert(machine)
+        assert (await seen(adapter, intent, accepted, "clean", "failed")).state == "failed"
+
+    await closing(adapter, work())
+
+
+async def test_the_plan_is_what_is_sent_and_carries_the_tag(edr: Any) -> None:
+    adapter = adapter_of(edr)
+
+    async def work() -> None:
+        for action in adapter.capabilities():
+            machine = await prepared(edr, adapter, action)
+            intent = intent_of(action, machine, f"[hinomi:t/i/r:{action}:1]")
+            plan = adapter.plan(intent)
+            assert edr.sent(machine) == []
+            await adapter.apply(intent)
+            (entry,) = edr.sent(machine)
+            assert (entry["method"], edr.url + entry["path"], entry["body"]) == (plan.method, plan.url, plan.body)
+            assert intent.tag in str(entry["body"])
+
+    await closing(adapter, work())
