@@ -1,5 +1,6 @@
 """Each sentence of CONTRACTS 6 and of the engine's part of DESIGN 4, as a test of its name."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -384,9 +385,12 @@ def test_a_playbook_is_matched_in_the_transaction_of_a_change(site: Any, change:
             conn, site.by("o1"), "1", **change, reason="looked", now=site.clock.now(), on_change=site.engine.on_incident
         )
 
-    with pytest.raises(ZeroDivisionError), site.state.write() as conn:
+    def alter_and_break(conn: Any) -> None:
         alter(conn)
         raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), site.state.write() as conn:
+        alter_and_break(conn)
     assert site.rows(t.run) == []
     assert site.rows(t.incident)[0]["severity"] == "critical"
     with site.state.write() as conn:
@@ -420,8 +424,6 @@ def test_draft_shadow_and_simulate_send_nothing(site: Any, mails: Any, mode: str
 
 
 def test_a_message_goes_out_twice_after_a_crash_with_the_same_id_and_link(site: Any, mails: Any) -> None:
-    import asyncio
-
     def crash(point: str) -> None:
         if point == "message.after_send":
             raise asyncio.CancelledError

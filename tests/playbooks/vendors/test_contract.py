@@ -5,6 +5,7 @@ command line and the second door of the others.
 """
 
 import asyncio
+import functools
 import importlib.util
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -261,6 +262,9 @@ async def test_what_an_administrator_releases_is_never_called_isolated(edr: Any)
 async def test_undo_ends_in_the_opposite_state_whether_it_was_pending_or_done(edr: Any, action: str) -> None:
     adapter = adapter_of(edr)
 
+    def settled(machine: str) -> bool:
+        return bool(edr.isolated(machine) == (action == "endpoint.release"))
+
     async def work() -> None:
         for pending in (True, False):
             machine = await prepared(edr, adapter, action)
@@ -273,7 +277,7 @@ async def test_undo_ends_in_the_opposite_state_whether_it_was_pending_or_done(ed
             undone = await adapter.undo(wish)
             edr.lift_faults()
             await seen(adapter, intent_of(OPPOSITE[action], machine), undone, GOAL[OPPOSITE[action]])
-            await until(lambda m=machine: edr.isolated(m) == (action == "endpoint.release"))
+            await until(functools.partial(settled, machine))
 
     await closing(adapter, work())
 
