@@ -9,8 +9,9 @@ import pytest
 from hinomi.clock import parse_iso
 from hinomi.errors import ConflictError, RefusedError
 from hinomi.playbooks.engine import leases
+from hinomi.playbooks.engine.outbox import Executor
 from hinomi.playbooks.incidents import incidents
-from hinomi.state import t
+from hinomi.state import State, t
 
 ISOLATE = (
     "  - {id: isolate, do: endpoint.isolate, target: incident.endpoint, verify: {state: isolated, within: 15m}%s}\n"
@@ -308,14 +309,18 @@ def test_two_executors_on_one_state_store_isolate_once(site: Any) -> None:
     for device in ("pc-1", "pc-2", "pc-3"):
         site.hit(device)
 
+    stores = [State(site.state.url) for _ in range(4)]  # each as another process would open it
+
     async def race() -> None:
-        executors = [site.new_executor() for _ in range(4)]
+        executors = [Executor(store, site.engine, site.clock) for store in stores]
         for _ in range(3):
             await asyncio.gather(*(executor.run_due() for executor in executors))
             site.clock.advance(seconds=1)
         await site.close_clients()
 
     asyncio.run(race())
+    for store in stores:
+        store.close()
     for device in ("pc-1", "pc-2", "pc-3"):
         assert site.edr.requests(site.machines[device], "isolate") == [201]
     site.drive(lambda: [site.state_of("isolate", n) for n in (1, 2, 3)] == ["verified"] * 3)

@@ -150,6 +150,32 @@ def test_a_clock_set_back_does_not_hold_up_an_isolation(site: Any) -> None:
     site.drive(lambda: site.state_of("isolate") == "verified")
 
 
+def test_a_report_that_is_not_submitted_goes_out_at_its_due_and_says_so(site: Any, mails: Any) -> None:
+    step = "  - {id: first, report: first_response, by: teacher, to: board, due: 1h, receipt: {due: 1h}}\n"
+    site.open(step).hit()
+    site.drive(lambda: mails.sent("report_form", "t1@phone.test"))
+    assert site.rows(t.report)[0]["state"] == "draft"
+    site.later(minutes=61)
+    site.drive(lambda: mails.sent("report_ready", "b1@city.test"))
+    assert site.rows(t.report)[0]["state"] == "sent"
+    assert site.state_of("first") == "done"
+    assert site.rows(t.run)[0]["state"] == "running"
+    (receipt,) = site.rows(t.receipt)
+    with site.state.write() as conn:
+        site.engine.receive(conn, receipt["id"], "page", site.clock.now())
+    assert site.rows(t.run)[0]["state"] == "done"
+
+
+def test_the_final_report_is_never_sent_unsubmitted(site: Any, mails: Any) -> None:
+    site.open("  - {id: final, report: final, by: operator, to: board, due: 14d, escalate: operator_lead}\n").hit()
+    site.later(days=15)
+    site.drive(lambda: mails.sent("escalation", "o2@soc.test"))
+    site.idle()
+    assert mails.sent("report_ready") == []
+    assert site.rows(t.report)[0]["state"] == "draft"
+    assert site.wait("report")["state"] == "open"
+
+
 # --- failure --------------------------------------------------------------------------------------------
 
 
