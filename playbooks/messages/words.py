@@ -103,6 +103,10 @@ STATES: Mapping[str, str] = {
     "skipped": "実施せず",
     "denied": "否認",
     "simulated": "模擬（実際には行わない）",
+    "undone": "取りやめ（逆の操作が求められたため）",
+    "adopted": "すでにその状態（他による操作を引き継ぎ）",
+    "held_by_others": "他の事案のため隔離を継続",
+    "not_held": "隔離の保持なし（解除は不要）",
 }
 
 

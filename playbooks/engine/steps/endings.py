@@ -33,9 +33,9 @@ def fail(engine: "Engine", conn: Connection, step_id: str, outcome: str, error: 
     journal.tell(conn, incident["id"], "action", text, now, step=row["name"], outcome=outcome, flow=row["flow"])
     by_hand = run["playbook"].startswith(runs.BY_HAND)
     name = None if by_hand else library.pinned(conn, run["sha256"]).step(row["name"]).on_failure
-    if name is None:
+    if name is None or rows.find(conn, t.step, run=run["id"], name=name):  # what it calls for has run for another step
         messaging.page(engine, conn, incident, "failed", now, step=row)
-    elif not rows.find(conn, t.step, run=run["id"], name=name):
+    else:
         _instead(engine, conn, run, incident, name, outcome, now)
     runs.advance(engine, conn, run["id"], now)
 

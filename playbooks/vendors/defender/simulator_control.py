@@ -26,54 +26,61 @@ WORDS = {
 }  # fmt: skip
 
 
-def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
-    """Return the application of the control port; without a secret nobody is let in."""
+class _Door:
+    """What the players may do and see."""
 
-    async def machines(request: Request) -> Response:
-        return JSONResponse([world.add_machine(item) for item in await _items(request)], 201)
+    def __init__(self, world: World, journal: Journal):
+        self.world, self.journal = world, journal
 
-    async def alerts(request: Request) -> Response:
-        return JSONResponse([world.add_alert(item) for item in await _items(request)], 201)
+    async def machines(self, request: Request) -> Response:
+        return JSONResponse([self.world.add_machine(item) for item in await _items(request)], 201)
 
-    async def actions(request: Request) -> Response:
-        asked = [
-            Action(item["machine"], item["action"], "Full", "portal", PORTAL, time.time_ns())
-            for item in await _items(request)
-        ]
-        return JSONResponse([world.show(world.start(action)) for action in asked], 201)
+    async def alerts(self, request: Request) -> Response:
+        return JSONResponse([self.world.add_alert(item) for item in await _items(request)], 201)
 
-    async def cancel(request: Request) -> Response:
-        found = [world.actions.get(str(item.get("id"))) for item in await _items(request)]
-        done = [world.cancel(action, "portal", PORTAL) for action in found if action is not None]
+    async def act(self, request: Request) -> Response:
+        now = time.time_ns()
+        asked = [Action(i["machine"], i["action"], "Full", "portal", PORTAL, now) for i in await _items(request)]
+        return JSONResponse([self.world.show(self.world.start(action)) for action in asked], 201)
+
+    async def cancel(self, request: Request) -> Response:
+        found = [self.world.actions.get(str(item.get("id"))) for item in await _items(request)]
+        done = [self.world.cancel(action, "portal", PORTAL) for action in found if action is not None]
         return JSONResponse(done, 200 if done and all(done) else 409)
 
-    async def faults(request: Request) -> Response:
+    async def faults(self, request: Request) -> Response:
         if request.method == "DELETE":
-            world.faults.clear()
+            self.world.faults.clear()
         for item in await _items(request) if request.method == "POST" else ():
             if item.get("kind") not in KINDS:
                 return JSONResponse({"error": f"kind is one of {', '.join(KINDS)}"}, 400)
-            world.faults.append(Fault(**item))
-        return JSONResponse([vars(fault) for fault in world.faults])
+            self.world.faults.append(Fault(**item))
+        return JSONResponse([vars(fault) for fault in self.world.faults])
 
-    async def read(request: Request) -> Response:
+    async def read(self, request: Request) -> Response:
         since = int(request.query_params.get("since", "0"))
-        return JSONResponse({"entries": journal.entries[since:], "next": len(journal.entries)})
+        return JSONResponse({"entries": self.journal.entries[since:], "next": len(self.journal.entries)})
 
-    async def state(request: Request) -> Response:
-        world.tick()
-        actions = [world.show(action) for action in world.actions.values()]
-        return JSONResponse({"isolated": sorted(world.isolated), "actions": actions, "alerts": len(world.alerts)})
+    async def state(self, request: Request) -> Response:
+        self.world.tick()
+        actions = [self.world.show(action) for action in self.world.actions.values()]
+        return JSONResponse(
+            {"isolated": sorted(self.world.isolated), "actions": actions, "alerts": len(self.world.alerts)}
+        )
 
+
+def control_app(world: World, journal: Journal, secret: str) -> ASGIApp:
+    """Return the application of the control port; without a secret nobody is let in."""
+    door = _Door(world, journal)
     app = Starlette(
         routes=[
-            Route("/machines", machines, methods=["POST"]),
-            Route("/alerts", alerts, methods=["POST"]),
-            Route("/actions", actions, methods=["POST"]),
-            Route("/cancel", cancel, methods=["POST"]),
-            Route("/faults", faults, methods=["GET", "POST", "DELETE"]),
-            Route("/journal", read, methods=["GET"]),
-            Route("/state", state, methods=["GET"]),
+            Route("/machines", door.machines, methods=["POST"]),
+            Route("/alerts", door.alerts, methods=["POST"]),
+            Route("/actions", door.act, methods=["POST"]),
+            Route("/cancel", door.cancel, methods=["POST"]),
+            Route("/faults", door.faults, methods=["GET", "POST", "DELETE"]),
+            Route("/journal", door.read, methods=["GET"]),
+            Route("/state", door.state, methods=["GET"]),
         ]
     )
 

@@ -190,6 +190,15 @@ def test_denied_is_failed_and_on_failure_runs_and_then_those_after_start(site: A
     assert site.edr.actions(site.machines["pc-1"]) == []
 
 
+def test_a_second_failure_pages_a_human_though_its_on_failure_has_run(site: Any, mails: Any) -> None:
+    other = "  - {id: scan, do: endpoint.scan, target: incident.endpoint, on_failure: page}\n"
+    site.open(ISOLATE % ", on_failure: page" + other + PAGE)
+    site.edr.fault("refuse", site.machines["pc-1"])
+    site.hit()
+    site.drive(lambda: site.state_of("scan") == "failed" and mails.sent("action_failed", "o2@soc.test"))
+    assert len(mails.sent("isolation_failed")) == 1
+
+
 def test_not_accepted_within_its_time_is_failed(site: Any) -> None:
     site.open(ISOLATE % ", on_failure: page" + ASK % "" + PAGE)
     site.edr.fault("500", site.machines["pc-1"])
