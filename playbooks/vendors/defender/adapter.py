@@ -26,6 +26,7 @@ CALLS = {
 OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
 #: Type of a machine action → the device's state while it is open, and after it.
 STATES = {"Isolate": ("pending_isolation", "isolated"), "Unisolate": ("pending_release", "released")}
+TOP = 50
 MACHINE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 OURS = "[hinomi:"
 """What every tag of ours begins with."""
@@ -105,7 +106,7 @@ class Defender:
         return await self._list(f"machineId eq '{_machine(intent.target)}' and type eq '{kind}'")
 
     async def _list(self, condition: str) -> list[dict[str, Any]]:
-        query = {"$filter": condition, "$orderby": "creationDateTimeUtc desc", "$top": "50"}
+        query = {"$filter": condition, "$orderby": "creationDateTimeUtc desc", "$top": str(TOP)}
         response = await self._call("GET", "/api/machineactions", params=query)
         if response.status_code != 200:
             raise self._problem(response)
@@ -113,9 +114,12 @@ class Defender:
 
     async def read_state(self, target: dict[str, str]) -> Observation:
         """Return the state of the newest Isolate or Unisolate action that still stands."""
-        asked = (self._list(f"machineId eq '{_machine(target)}' and type eq '{kind}'") for kind in STATES)
-        found = [action for some in await asyncio.gather(*asked) for action in some]
-        found = [action for action in found if action.get("type") in STATES and action.get("status") not in ENDED_BADLY]
+        condition = f"machineId eq '{_machine(target)}'"
+        newest_first = await self._list(condition)
+        found = _standing(newest_first)
+        if not found and len(newest_first) >= TOP:  # the machine is busy with other things: look further back
+            asked = (self._list(f"{condition} and type eq '{kind}'") for kind in STATES)
+            found = _standing([action for some in await asyncio.gather(*asked) for action in some])
         now = iso(SystemClock().now())
         if not found:
             return Observation("released", now, "no isolation on record")
@@ -203,6 +207,11 @@ def _machine(target: dict[str, str]) -> str:
     if not MACHINE.fullmatch(machine):
         raise VendorError(f"{machine!r} is no machine id", "permanent")
     return machine
+
+
+def _standing(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the actions that say whether a machine is isolated: what failed or was cancelled says nothing."""
+    return [action for action in actions if action.get("type") in STATES and action.get("status") not in ENDED_BADLY]
 
 
 def _pause(action: dict[str, Any]) -> float:

@@ -212,6 +212,19 @@ async def test_what_is_isolated_already_is_seen_before_anything_is_sent(edr: Any
     await closing(adapter, work())
 
 
+async def test_an_isolation_is_seen_behind_many_other_actions(edr: Any) -> None:
+    adapter, machine = adapter_of(edr), edr.machine()
+
+    async def work() -> None:
+        edr.portal(machine, "endpoint.isolate")
+        await until(lambda: edr.isolated(machine))
+        for _ in range(60):
+            edr.portal(machine, "endpoint.scan")
+        assert (await adapter.read_state({"machine": machine})).state == "isolated"
+
+    await closing(adapter, work())
+
+
 async def test_an_offline_host_is_pending_for_as_long_as_it_takes(edr: Any) -> None:
     adapter, machine = adapter_of(edr), edr.machine()
     edr.fault("offline", machine)
