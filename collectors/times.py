@@ -1,10 +1,19 @@
 """Times as products write them, to the one form that events hold."""
 
+import re
 from datetime import UTC, datetime
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from hinomi.clock import iso
+
+#: Dates as exports and spreadsheets write them: ``2026/1/5 8:03``, a blank before the offset, or Japanese units.
+_LOOSE = re.compile(
+    r"(\d{4})[-/年](\d{1,2})[-/月](\d{1,2})日?[T ]\s*(\d{1,2})[:時](\d{1,2})(?:[:分](\d{1,2}))?(?:秒|分)?((?:[.,]\d+)?(?: ?(?:Z|[+-]\d\d:?\d\d))?)",
+    re.ASCII,
+)
+#: Seconds or milliseconds since 1970, also as .NET writes them: ``/Date(1700000000000)/``.
+_EPOCH = re.compile(r"(?:/Date\()?(\d{10}|\d{13})(?:\)/)?", re.ASCII)
 
 
 @lru_cache(maxsize=64)
@@ -18,11 +27,18 @@ def to_iso(text: str, zone: str = "UTC") -> str | None:
 
     Fractions of any length are cut to microseconds; a time without a zone is in ``zone``.
     """
-    text = text.strip().replace("/", "-")
-    head, dot, fraction = text.partition(".")
+    text = text.strip()
+    if text[4:5] == "-" and text[13:14] == text[16:17] == ":" and " " not in text[11:]:
+        pass  # ISO, as nearly all are
+    elif found := _LOOSE.fullmatch(text):
+        head, rest = found.group(1, 2, 3, 4, 5), found[7].strip().replace(",", ".")
+        text = "{}-{:0>2}-{:0>2}T{:0>2}:{:0>2}:{:0>2}{}".format(*head, found[6] or 0, rest)
+    elif found := _EPOCH.fullmatch(text):
+        return _of_epoch(int(found[1]))
+    whole, dot, fraction = text.partition(".")
     if dot:
         digits = len(fraction) - len(fraction.lstrip("0123456789"))
-        text = f"{head}.{fraction[:digits][:6].ljust(6, '0')}{fraction[digits:]}"
+        text = f"{whole}.{fraction[:digits][:6].ljust(6, '0')}{fraction[digits:]}"
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -33,3 +49,7 @@ def to_iso(text: str, zone: str = "UTC") -> str | None:
         return iso(moment)
     except (OverflowError, ValueError):
         return None
+
+
+def _of_epoch(number: int) -> str:
+    return iso(datetime.fromtimestamp(number / 1000 if number >= 10**12 else number, UTC))

@@ -9,13 +9,14 @@ Values are changed for: Hashes (split into ``<entity>.hash.*`` and ``<entity>.pe
 
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 SECURITY = "Security"
+SYSTEM = "System"
 POWERSHELL = "Microsoft-Windows-PowerShell/Operational"
 
 #: Channel → event.dataset; another channel's dataset is ``windows.<channel in snake case>``.
 DATASETS = {
     SYSMON: "windows.sysmon_operational",
     SECURITY: "windows.security",
-    "System": "windows.system",
+    SYSTEM: "windows.system",
     "Application": "windows.application",
     POWERSHELL: "windows.powershell_operational",
     "Windows PowerShell": "windows.powershell",
@@ -39,7 +40,7 @@ _FILE = {"TargetFilename": "file.path"}
 _NETWORK = {
     "SourceIp": "source.ip", "SourcePort": "source.port", "SourceHostname": "source.domain",
     "DestinationIp": "destination.ip", "DestinationPort": "destination.port", "DestinationHostname": "destination.domain",
-    "Protocol": "network.transport",
+    "Protocol": "network.transport", "DestinationPortName": "network.protocol",
 }  # fmt: skip
 _REGISTRY = {"TargetObject": "registry.path", "Details": "registry.data.strings"}
 _LIBRARY = {
@@ -54,16 +55,35 @@ _TARGET = {
     "SourceProcessGuid": "process.entity_id",
 }
 
+_SUBJECT = {"SubjectUserName": "user.name", "SubjectDomainName": "user.domain", "SubjectUserSid": "user.id"}
+_CALLER = {"ProcessName": "process.executable", "ProcessId": "process.pid"}
+_FROM = {"IpAddress": "source.ip", "IpPort": "source.port"}
+_LOGON = {
+    "TargetUserName": "user.name", "TargetDomainName": "user.domain", "TargetUserSid": "user.id", **_FROM,
+    "WorkstationName": "source.domain",
+}  # fmt: skip
+_TARGET_USER = {
+    "TargetUserName": "user.target.name", "TargetDomainName": "user.target.domain", "TargetSid": "user.target.id",
+}  # fmt: skip
+_EFFECTIVE = {
+    "TargetUserName": "user.effective.name", "TargetDomainName": "user.effective.domain", "TargetUserSid": "user.effective.id",
+}  # fmt: skip
+_GROUP = {"TargetUserName": "group.name", "TargetDomainName": "group.domain", "TargetSid": "group.id"}
+
+#: Security events whose Target… is a user or computer account, and those where it is a group.
+TARGETS_USER = (4720, 4722, 4723, 4724, 4725, 4726, 4738, 4740, 4741, 4742, 4743, 4765, 4766, 4767, 4780, 4794)
+TARGETS_GROUP = (*range(4727, 4736), 4737, *range(4744, 4765))
+
 #: (channel, event id; 0 = any) → original name → ECS name.
 FIELDS: dict[tuple[str, int], dict[str, str]] = {
-    (SYSMON, 0): {k: v for k, v in _PROCESS.items() if k != "CommandLine"},
+    (SYSMON, 0): {**{k: v for k, v in _PROCESS.items() if k != "CommandLine"}, "RuleName": "rule.name"},
     (SYSMON, 1): {**_PROCESS, **_PARENT, **_PE},
     (SYSMON, 2): _FILE,
     (SYSMON, 3): _NETWORK,
     (SYSMON, 6): _LIBRARY,
     (SYSMON, 7): _LIBRARY,
     (SYSMON, 8): _TARGET,
-    (SYSMON, 9): {},
+    (SYSMON, 9): {"Device": "file.path"},
     (SYSMON, 10): _TARGET,
     (SYSMON, 11): _FILE,
     (SYSMON, 12): _REGISTRY,
@@ -75,70 +95,73 @@ FIELDS: dict[tuple[str, int], dict[str, str]] = {
     (SYSMON, 22): {"QueryName": "dns.question.name"},
     (SYSMON, 23): _FILE,
     (SYSMON, 26): _FILE,
+    (SYSMON, 27): _FILE,
+    (SYSMON, 28): _FILE,
+    (SYSMON, 29): _FILE,
+    (SYSMON, 255): {"ID": "error.code"},
+    (SECURITY, 0): {**_SUBJECT, **_CALLER},
     (SECURITY, 4688): {
         "NewProcessName": "process.executable", "CommandLine": "process.command_line", "NewProcessId": "process.pid",
-        "ParentProcessName": "process.parent.executable", "ProcessId": "process.parent.pid",
-        "SubjectUserName": "user.name", "SubjectDomainName": "user.domain", "SubjectUserSid": "user.id",
+        "ParentProcessName": "process.parent.executable", "ProcessId": "process.parent.pid", **_SUBJECT, **_EFFECTIVE,
     },
-    (SECURITY, 4624): {
-        "TargetUserName": "user.name", "TargetDomainName": "user.domain", "TargetUserSid": "user.id",
-        "IpAddress": "source.ip", "IpPort": "source.port", "WorkstationName": "source.domain",
-        "ProcessName": "process.executable", "ProcessId": "process.pid",
+    (SECURITY, 4624): {**_LOGON, **_CALLER},
+    (SECURITY, 4625): {**_LOGON, **_CALLER},
+    (SECURITY, 4634): _LOGON,
+    (SECURITY, 4647): _LOGON,
+    (SECURITY, 4648): {**_SUBJECT, **_CALLER, **_EFFECTIVE, **_FROM},
+    (SECURITY, 4657): {**_SUBJECT, **_CALLER, "ObjectName": "registry.path", "ObjectValueName": "registry.value"},
+    (SECURITY, 4663): {**_SUBJECT, **_CALLER, "ObjectName": "file.path"},
+    (SECURITY, 4697): {**_SUBJECT, "ServiceName": "service.name"},
+    (SECURITY, 4776): {"TargetUserName": "user.name", "Workstation": "source.domain"},
+    (SECURITY, 4777): {"TargetUserName": "user.name", "Workstation": "source.domain"},
+    (SECURITY, 4781): {
+        **_SUBJECT, "OldTargetUserName": "user.target.name", "NewTargetUserName": "user.changes.name",
+        "TargetDomainName": "user.target.domain", "TargetSid": "user.target.id",
     },
-    (SECURITY, 4625): {
-        "TargetUserName": "user.name", "TargetDomainName": "user.domain", "IpAddress": "source.ip",
-        "IpPort": "source.port", "WorkstationName": "source.domain", "ProcessName": "process.executable",
+    (SECURITY, 4798): {
+        **_SUBJECT, **_TARGET_USER, "CallerProcessName": "process.executable", "CallerProcessId": "process.pid",
     },
-    (SECURITY, 4663): {
-        "ObjectName": "file.path", "ProcessName": "process.executable", "ProcessId": "process.pid",
-        "SubjectUserName": "user.name", "SubjectDomainName": "user.domain", "SubjectUserSid": "user.id",
+    (SECURITY, 4799): {
+        **_SUBJECT, **_GROUP, "CallerProcessName": "process.executable", "CallerProcessId": "process.pid",
     },
-    (SECURITY, 0): {"SubjectUserName": "user.name", "SubjectDomainName": "user.domain", "SubjectUserSid": "user.id",
-                    "ProcessName": "process.executable"},
+    (SECURITY, 5140): {**_SUBJECT, **_FROM},
+    (SECURITY, 5145): {**_SUBJECT, **_FROM},
+    (SECURITY, 5156): {
+        "Application": "process.executable", "ProcessID": "process.pid", "SourceAddress": "source.ip", "SourcePort": "source.port",
+        "DestAddress": "destination.ip", "DestPort": "destination.port",
+    },
+    **{(SECURITY, n): {**_FROM, "TargetDomainName": "user.domain", "ServiceName": "service.name"} for n in (4769, 4770)},
+    **{
+        (SECURITY, n): {**_FROM, "TargetDomainName": "user.domain", "TargetSid": "user.id", "ServiceName": "service.name"}
+        for n in (4768, 4771, 4772)
+    },
+    **{
+        (SECURITY, n): {
+            "AccountName": "user.name", "AccountDomain": "user.domain", "ClientAddress": "source.ip", "ClientName": "source.domain",
+        }
+        for n in (4778, 4779)
+    },
+    **{(SECURITY, n): {**_SUBJECT, **_TARGET_USER} for n in TARGETS_USER},
+    **{(SECURITY, n): {**_SUBJECT, **_GROUP} for n in TARGETS_GROUP},
+    (SYSTEM, 7045): {"ServiceName": "service.name"},
     (POWERSHELL, 4104): {"ScriptBlockText": "powershell.file.script_block_text", "ScriptBlockId": "powershell.file.script_block_id",
                          "Path": "file.path"},
 }  # fmt: skip
 
-#: Event id → (event.category, event.type, event.action) where ECS has a word for it.
-KINDS: dict[tuple[str, int], tuple[list[str], list[str], str]] = {
-    (SYSMON, 1): (["process"], ["start"], "process-started"),
-    (SYSMON, 2): (["file"], ["change"], "file-creation-time-changed"),
-    (SYSMON, 3): (["network"], ["start", "connection", "protocol"], "network-connection"),
-    (SYSMON, 5): (["process"], ["end"], "process-terminated"),
-    (SYSMON, 6): (["driver"], ["start"], "driver-loaded"),
-    (SYSMON, 7): (["process"], ["change"], "image-loaded"),
-    (SYSMON, 8): (["process"], ["change"], "remote-thread-created"),
-    (SYSMON, 9): (["process"], ["access"], "raw-access-read"),
-    (SYSMON, 10): (["process"], ["access"], "process-accessed"),
-    (SYSMON, 11): (["file"], ["creation"], "file-created"),
-    (SYSMON, 12): (["registry"], ["change"], "registry-object-added-or-deleted"),
-    (SYSMON, 13): (["registry"], ["change"], "registry-value-set"),
-    (SYSMON, 14): (["registry"], ["change"], "registry-renamed"),
-    (SYSMON, 15): (["file"], ["access"], "stream-created"),
-    (SYSMON, 17): (["file"], ["creation"], "pipe-created"),
-    (SYSMON, 18): (["file"], ["access"], "pipe-connected"),
-    (SYSMON, 22): (["network"], ["connection", "protocol", "info"], "dns-query"),
-    (SYSMON, 23): (["file"], ["deletion"], "file-deleted"),
-    (SYSMON, 26): (["file"], ["deletion"], "file-deleted"),
-    (SECURITY, 1102): (["iam"], ["admin", "change"], "audit-log-cleared"),
-    (SECURITY, 4624): (["authentication"], ["start"], "logged-in"),
-    (SECURITY, 4625): (["authentication"], ["start"], "logon-failed"),
-    (SECURITY, 4634): (["authentication"], ["end"], "logged-out"),
-    (SECURITY, 4663): (["file"], ["access"], "object-accessed"),
-    (SECURITY, 4688): (["process"], ["start"], "created-process"),
-    (SECURITY, 4689): (["process"], ["end"], "exited-process"),
-    (SECURITY, 4720): (["iam"], ["user", "creation"], "added-user-account"),
-    (SECURITY, 4732): (["iam"], ["group", "change"], "added-member-to-group"),
-    (POWERSHELL, 4104): (["process"], ["info"], "script-block"),
-}
-
 #: Fields whose hashes belong to another entity than the process.
-HASH_OWNER = {6: "dll", 7: "dll", 11: "file", 15: "file", 23: "file", 26: "file"}
+HASH_OWNER = {6: "dll", 7: "dll", 11: "file", 15: "file", 23: "file", 26: "file", 27: "file", 28: "file", 29: "file"}
 #: Fields whose type has no room for an empty value or a dash.
 INTEGERS = frozenset({"process.pid", "process.parent.pid", "source.port", "destination.port"})
 BOOLEANS = frozenset({"dll.code_signature.exists", "process.code_signature.exists", "file.code_signature.exists"})
 LISTS = frozenset({"registry.data.strings"})
-TYPED = INTEGERS | {"source.ip", "destination.ip"}
+ADDRESSES = frozenset({"source.ip", "destination.ip"})
+#: Fields that a bare dash leaves unset: it is how Windows writes "none" there.
+DASHED = (
+    INTEGERS
+    | ADDRESSES
+    | {f"user.{part}{leaf}" for part in ("", "target.", "effective.") for leaf in ("name", "domain", "id")}
+    | {"network.protocol", "rule.name", "source.domain", "destination.domain", "service.name"}
+)
 
 
 def mapping(channel: str, event_id: int) -> dict[str, str]:

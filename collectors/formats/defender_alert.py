@@ -1,104 +1,195 @@
 """Microsoft Defender for Endpoint alert, as ``GET /api/alerts?$expand=evidence`` gives it.
 
 Page: learn.microsoft.com/defender-endpoint/api/alerts (resource type alert). Times have 7 digits; an
-updated alert is a new version of the same vendor id.
+updated alert is a new version of the same vendor id. Any key may be null or missing but ``id``.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.formats import formats
+from hinomi.collectors.related import as_ip, relate
 from hinomi.collectors.times import to_iso
 from hinomi.collectors.values import loads
 from hinomi.event import Event, RawRecord
 
-#: ECS has a number; Defender a word. The word stays in ``event.risk_score_norm``'s neighbour, the log level.
-SEVERITY = {"informational": 1, "low": 2, "medium": 3, "high": 4}
+#: ECS has a number; Defender a word, which stays in ``log.level``.
+SEVERITY = {"informational": 1, "unspecified": 1, "low": 2, "medium": 3, "high": 4}
+#: Status → event.type: an alert begins, is worked on, ends.
+TYPES = {"new": ("creation", "start"), "inprogress": ("change",), "resolved": ("end",)}
+#: What only an alert of this product has, any of them beside ``id``.
+_MARKS = ("machineId", "alertCreationTime", "detectionSource", "investigationState")
 
 
 @formats.register("defender.alert")
 def parse(record: RawRecord) -> Sequence[Event]:
     """Read one alert; any other JSON is left to the next format."""
-    if not record.raw.lstrip().startswith(b"{"):
+    raw = record.raw.lstrip()
+    if not raw.startswith((b"{", b"\xef\xbb\xbf{")):
         return ()
-    value, repaired = loads(decode(record.raw, record.encoding).text)
-    if not isinstance(value, dict) or "id" not in value or "machineId" not in value or "severity" not in value:
+    value, repaired = loads(decode(raw, record.encoding).text.lstrip("\ufeff"))
+    if not isinstance(value, dict) or not value.get("id") or not any(value.get(mark) for mark in _MARKS):
+        return ()
+    if sum(key in value for key in ("severity", "status", "title", "category")) < 2:
         return ()
     event = _alert(value)
-    for item in value.get("evidence") or ():
-        if isinstance(item, dict):
-            _evidence(event, item)
+    evidence = value.get("evidence")
+    items = [item for item in (evidence if isinstance(evidence, list) else [evidence]) if isinstance(item, dict)]
+    for item in items:
+        _evidence(event, item, _text(value.get("machineId")))
+    if "process.pid" in event or "process.executable" in event:
+        event["event.category"].append("process")
+    _processes_file(event)
+    event = {name: item for name, item in event.items() if item not in (None, "", [])}
+    relate(event)
     if repaired:
         event["hinomi.original.repaired"] = repaired
-    return ({name: item for name, item in event.items() if item not in (None, "", [])},)
+    return (event,)
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else str(value)
+    return "" if value is None or isinstance(value, dict | list) else str(value)
 
 
-def _alert(value: dict[str, Any]) -> Event:
-    severity = _text(value["severity"]).lower()
-    created = to_iso(_text(value.get("alertCreationTime"))) or None
-    seen = to_iso(_text(value.get("lastEventTime"))) or to_iso(_text(value.get("firstEventTime"))) or created
-    techniques = [str(t) for t in value.get("mitreTechniques") or ()]
+def _alert(value: Mapping[str, Any]) -> Event:
+    severity = _text(value.get("severity")).lower()
+    status = _text(value.get("status")).lower()
+    created = to_iso(_text(value.get("alertCreationTime")))
+    start, end = to_iso(_text(value.get("firstEventTime"))), to_iso(_text(value.get("lastEventTime")))
+    given = value.get("mitreTechniques")
+    techniques = [str(t) for t in given if t] if isinstance(given, list) else []
+    category = _text(value.get("category"))
+    host = _text(value.get("computerDnsName"))
+    name, domain = _user(value.get("relatedUser"))
     event: Event = {
-        "event.kind": "alert", "event.category": ["malware"] if _malware(value) else ["intrusion_detection"],
-        "event.type": ["info"], "event.module": "microsoft_defender_endpoint", "event.dataset": "defender.alert",
+        "event.kind": "alert", "event.category": ["malware" if _malware(value) else "intrusion_detection", "host"],
+        "event.type": list(TYPES.get(status, ("info",))),
+        "event.module": "microsoft_defender_endpoint", "event.dataset": "defender.alert",
         "event.id": _text(value["id"]), "event.severity": SEVERITY.get(severity, 1), "log.level": severity,
-        "event.created": created, "event.start": to_iso(_text(value.get("firstEventTime"))),
-        "event.end": to_iso(_text(value.get("lastEventTime"))), "event.provider": _text(value.get("detectionSource")),
-        "event.action": _text(value.get("category")), "event.outcome": "unknown",
-        "rule.id": _text(value.get("detectorId")), "rule.name": _text(value.get("title")), "rule.category": _text(value.get("category")),
+        "event.created": created, "event.start": start, "event.end": end, "event.duration": _nanoseconds(start, end),
+        "event.provider": _text(value.get("detectionSource")), "event.action": category, "event.outcome": "unknown",
+        "observer.vendor": "Microsoft", "observer.product": "Defender for Endpoint", "observer.name": _text(value.get("detectionSource")),
+        "cloud.provider": "azure", "cloud.account.id": _text(value.get("aadTenantId")), "cloud.instance.id": _text(value.get("machineId")),
+        "rule.id": _text(value.get("detectorId")), "rule.name": _text(value.get("title")), "rule.category": category,
         "rule.description": _text(value.get("description")), "message": _text(value.get("title")),
-        "host.id": _text(value["machineId"]), "host.name": _text(value.get("computerDnsName")),
-        "threat.technique.id": techniques, "threat.framework": "MITRE ATT&CK" if techniques else "",
+        "host.id": _text(value.get("machineId")), "host.name": host, "host.hostname": host.partition(".")[0],
+        "threat.technique.id": techniques, "threat.technique.name": [category] if category else [], "threat.framework": "MITRE ATT&CK",
         "threat.software.name": _text(value.get("threatName")), "labels.status": _text(value.get("status")),
-        "labels.determination": _text(value.get("determination")), "labels.threat_family": _text(value.get("threatFamilyName")),
-        "labels.last_update": _text(value.get("lastUpdateTime")),
+        "labels.classification": _text(value.get("classification")), "labels.determination": _text(value.get("determination")),
+        "labels.threat_family": _text(value.get("threatFamilyName")), "labels.incident_id": _text(value.get("incidentId")),
+        "labels.last_update": _text(value.get("lastUpdateTime")), "user.name": name, "user.domain": domain,
     }  # fmt: skip
-    if seen:
+    if seen := end or start or created:
         event["@timestamp"] = seen
-    user = value.get("relatedUser")
-    if isinstance(user, dict):
-        event["user.name"], event["user.domain"] = _text(user.get("userName")), _text(user.get("domainName"))
     return event
 
 
-def _malware(value: dict[str, Any]) -> bool:
+def _user(related: Any) -> tuple[str, str]:
+    if isinstance(related, dict):
+        return _text(related.get("userName")), _text(related.get("domainName"))
+    domain, _, name = _text(related).rpartition("\\")
+    return name, domain
+
+
+def _nanoseconds(start: str | None, end: str | None) -> int | None:
+    if start is None or end is None:
+        return None
+    gap = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return (gap.days * 86_400 + gap.seconds) * 1_000_000_000 + gap.microseconds * 1000
+
+
+def _malware(value: Mapping[str, Any]) -> bool:
     return _text(value.get("category")).lower() in ("malware", "ransomware") or bool(value.get("threatFamilyName"))
 
 
-def _evidence(event: Event, item: dict[str, Any]) -> None:
+def _evidence(event: Event, item: Mapping[str, Any], machine: str) -> None:
     kind = _text(item.get("entityType")).lower()
     if kind == "file":
         _file(event, item, "file")
     elif kind == "process":
-        event.setdefault("process.command_line", _text(item.get("processCommandLine")))
-        if isinstance(item.get("processId"), int):
-            event.setdefault("process.pid", item["processId"])
-        _file(event, item, "process")
+        _process(event, item)
     elif kind == "user" and item.get("accountName"):
-        event.setdefault("user.name", _text(item["accountName"]))
-        event.setdefault("user.domain", _text(item.get("domainName")))
-        event.setdefault("user.email", _text(item.get("userPrincipalName")))
-    elif kind == "ip" and item.get("ipAddress"):
-        event.setdefault("destination.ip", _text(item["ipAddress"]))
+        if event.get("user.name") in (None, "", _text(item["accountName"])):
+            for name, key in (
+                ("name", "accountName"),
+                ("domain", "domainName"),
+                ("email", "userPrincipalName"),
+                ("id", "userSid"),
+            ):
+                _fill(event, f"user.{name}", _text(item.get(key)))
+    elif kind == "ip" and (address := as_ip(_text(item.get("ipAddress")))):
+        _fill(event, "destination.ip", address)
     elif kind == "url" and item.get("url"):
-        event.setdefault("url.original", _text(item["url"]))
+        _fill(event, "url.original", _text(item["url"]))
 
 
-def _file(event: Event, item: dict[str, Any], entity: str) -> None:
+def _fill(event: Event, name: str, value: Any) -> None:
+    """Set a field that no earlier evidence set: an empty one there is none."""
+    if event.get(name) in (None, "") and value not in (None, ""):
+        event[name] = value
+
+
+def _process(event: Event, item: Mapping[str, Any]) -> None:
+    if "process.executable" in event or "process.command_line" in event:
+        return  # the first process of an alert is the one it is about; mixing two would make a third
+    _file(event, item, "process")
+    _fill(event, "process.command_line", _text(item.get("processCommandLine")))
+    _fill(event, "process.start", to_iso(_text(item.get("processCreationTime"))))
+    _fill(event, "process.parent.start", to_iso(_text(item.get("parentProcessCreationTime"))))
+    for name, key in (("process.pid", "processId"), ("process.parent.pid", "parentProcessId")):
+        if isinstance(item.get(key), int) and not isinstance(item[key], bool):
+            _fill(event, name, item[key])
+    parent, folder = _text(item.get("parentProcessFileName")), _text(item.get("parentProcessFilePath"))
+    if parent:
+        _fill(event, "process.parent.name", parent)
+        _fill(event, "process.parent.executable", _path(folder, parent))
+    if item.get("accountName"):
+        _account(event, item)
+
+
+def _account(event: Event, item: Mapping[str, Any]) -> None:
+    """Take an account's names and ids, unless the alert is about somebody else."""
+    if event.get("user.name") not in (None, "", _text(item["accountName"])):
+        return
+    for name, key in (
+        ("name", "accountName"),
+        ("domain", "domainName"),
+        ("id", "userSid"),
+        ("email", "userPrincipalName"),
+    ):
+        _fill(event, f"user.{name}", _text(item.get(key)))
+
+
+def _path(folder: str, name: str) -> str:
+    """Return folder and name as one path; some alerts give the whole path as the folder."""
+    if not folder or folder.lower().rpartition("\\")[2] == name.lower():
+        return folder or name
+    return f"{folder.rstrip(chr(92))}\\{name}"
+
+
+def _file(event: Event, item: Mapping[str, Any], entity: str) -> None:
+    if any(event.get(f"{entity}.{leaf}") for leaf in ("name", "hash.sha1", "hash.sha256")):
+        return  # the first file is the one the alert is about; its hashes are not mixed with another's
     name, folder = _text(item.get("fileName")), _text(item.get("filePath"))
-    event.setdefault(f"{entity}.name", name)
+    _fill(event, f"{entity}.name", name)
     if name:
-        path = (
-            f"{folder.rstrip(chr(92))}\\{name}"
-            if folder and not folder.lower().endswith(name.lower())
-            else folder or name
-        )
-        event.setdefault("file.path" if entity == "file" else "process.executable", path)
-    for digest in ("sha1", "sha256"):
-        if item.get(digest):
-            event.setdefault(f"{entity}.hash.{digest}", _text(item[digest]).lower())
+        _fill(event, "file.path" if entity == "file" else "process.executable", _path(folder, name))
+        if entity == "file":
+            _fill(event, "file.directory", event["file.path"].rpartition("\\")[0])
+            if "." in name:
+                _fill(event, "file.extension", name.rpartition(".")[2])
+    for digest in ("sha1", "sha256", "md5"):
+        _fill(event, f"{entity}.hash.{digest}", _text(item.get(digest)).lower())
+
+
+def _processes_file(event: Event) -> None:
+    """Where an alert names a process and no file, the file is the one that runs."""
+    if any(name.startswith("file.") for name in event):
+        return
+    for leaf in ("name", "hash.sha1", "hash.sha256"):
+        if value := event.get(f"process.{leaf}"):
+            event[f"file.{leaf}"] = value
+    if path := event.get("process.executable"):
+        event["file.path"], event["file.directory"] = path, path.rpartition("\\")[0]

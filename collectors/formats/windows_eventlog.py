@@ -1,6 +1,7 @@
 """Windows event log as JSON: flat (NXLog), Winlogbeat's ``winlog`` tree, and evtx_dump's ``Event`` tree.
 
-Shapes: elastic.co/docs winlogbeat fields; github.com/omerbenamram/evtx JSON; flat keys as agents send them.
+Shapes: `hinomi.collectors.winlog_shapes`; names: `hinomi.collectors.winlog`; what the fields imply:
+`hinomi.collectors.winlog_derived`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,18 +11,14 @@ from typing import Any
 from hinomi.collectors import winlog
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.formats import formats
+from hinomi.collectors.related import as_ip, relate
 from hinomi.collectors.times import to_iso
 from hinomi.collectors.values import loads
+from hinomi.collectors.winlog_derived import derive
+from hinomi.collectors.winlog_kinds import FAILED, KINDS, Kind
+from hinomi.collectors.winlog_shapes import Facts, read
 from hinomi.event import Event, RawRecord, flat
 
-#: Keys of a flat record that describe the record, not the event's data.
-_SYSTEM = {
-    "EventID", "Channel", "Computer", "Hostname", "Provider_Name", "ProviderName", "SourceName", "@timestamp", "EventTime",
-    "TimeCreated", "UtcTime", "RecordNumber", "EventRecordID", "ProviderGuid", "Version", "Level", "Task", "Opcode",
-    "OpcodeValue", "Keywords", "ThreadID", "ExecutionProcessID", "Severity", "SeverityValue", "EventType", "Category",
-    "EventReceivedTime", "SourceModuleName", "SourceModuleType", "Message", "AccountName", "AccountType", "Domain",
-    "UserID", "host", "port", "tags", "@version", "ActivityID", "RuleName",
-}  # fmt: skip
 _HASHES = {
     "md5": "hash.md5",
     "sha1": "hash.sha1",
@@ -29,28 +26,14 @@ _HASHES = {
     "sha512": "hash.sha512",
     "imphash": "pe.imphash",
 }
-
-
-#: Field sets that a sender may have filled itself (Elastic's pipelines move event data there), and what it says of the event.
-_ECS = frozenset(
-    ("process", "file", "dll", "registry", "dns", "network", "source", "destination", "user", "group", "service", "url", "rule",
-     "threat", "hash", "pe", "code_signature", "powershell", "email")
-)  # fmt: skip
-_ECS_EVENT = frozenset(f"event.{name}" for name in ("category", "type", "action", "outcome"))
-
-
-def _own_ecs(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in fields.items() if k.partition(".")[0] in _ECS or k in _ECS_EVENT}
-
-
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
-
-
-class _Record:
-    """The same facts, whatever the shape."""
-
-    def __init__(self, system: Mapping[str, Any], data: Mapping[str, Any], ecs: Mapping[str, Any] | None = None):
-        self.system, self.data, self.ecs = system, data, ecs or {}
+#: What NXLog and Winlogbeat call the audit keywords, and the bits of the keywords themselves.
+_OUTCOMES = {
+    "AUDIT_SUCCESS": "success", "AUDIT_FAILURE": "failure", "AUDIT SUCCESS": "success", "AUDIT FAILURE": "failure",
+    "SUCCESS": "success", "FAILURE": "failure",
+}  # fmt: skip
+_LEVELS = frozenset({"INFO", "WARNING", "ERROR", "VERBOSE", "CRITICAL", "DEBUG"})
+_AUDIT_FAILURE, _AUDIT_SUCCESS = 1 << 52, 1 << 53
 
 
 @formats.register("windows.eventlog")
@@ -62,10 +45,10 @@ def parse(record: RawRecord) -> Sequence[Event]:
     value, repaired = loads(decode(raw, record.encoding).text.lstrip("\ufeff"))
     if not isinstance(value, dict):
         return ()
-    found = _shape(value)
+    found = read(value)
     if found is None:
         return ()
-    event = _event(found)
+    event = _event(found, record.zone)
     if event is None:
         return ()
     if repaired:
@@ -73,92 +56,23 @@ def parse(record: RawRecord) -> Sequence[Event]:
     return (event,)
 
 
-def _shape(value: dict[str, Any]) -> _Record | None:
-    if "EventID" in value and ("Channel" in value or "Provider_Name" in value or "SourceName" in value):
-        return _Record(value, {k: v for k, v in value.items() if k not in _SYSTEM and k[:1] not in "@_"})
-    if isinstance(value.get("Event"), dict):
-        return _from_evtx(value["Event"])
-    if isinstance(value.get("winlog"), dict):
-        return _from_winlogbeat(value)
-    if any(key.startswith("winlog.") for key in value):
-        tree: dict[str, Any] = {}
-        data: dict[str, Any] = {}
-        for key, item in value.items():
-            (data if key.startswith("winlog.event_data.") else tree)[key.removeprefix("winlog.event_data.")] = item
-        return _Record(_winlog_system(tree), data, _own_ecs(tree))
-    return None
-
-
-def _from_evtx(tree: dict[str, Any]) -> _Record | None:
-    system = tree.get("System")
-    if not isinstance(system, dict):
-        return None
-    event_id = system.get("EventID")
-    provider = system.get("Provider")
-    created = system.get("TimeCreated")
-    flat_system = {
-        "EventID": event_id.get("#text") if isinstance(event_id, dict) else event_id,
-        "Channel": system.get("Channel"),
-        "Computer": system.get("Computer"),
-        "Provider_Name": provider.get("#attributes", {}).get("Name") if isinstance(provider, dict) else provider,
-        "TimeCreated": created.get("#attributes", {}).get("SystemTime") if isinstance(created, dict) else created,
-        "EventRecordID": system.get("EventRecordID"),
-        "Level": system.get("Level"),
-        "Keywords": system.get("Keywords"),
-    }
-    data: dict[str, Any] = {}
-    for part in ("EventData", "UserData"):
-        content = tree.get(part)
-        if isinstance(content, dict):
-            inner = content if part == "EventData" else next((v for v in content.values() if isinstance(v, dict)), {})
-            data |= {k.replace(" ", ""): v for k, v in inner.items() if k != "#attributes"}
-    return _Record(flat_system, data)
-
-
-def _from_winlogbeat(value: dict[str, Any]) -> _Record:
-    tree = dict(flat({k: v for k, v in value.items() if k != "winlog"}))
-    inner = value["winlog"]
-    data = inner.get("event_data")
-    user_data = inner.get("user_data")
-    tree |= {
-        f"winlog.{k}": v for k, v in flat({k: v for k, v in inner.items() if k not in ("event_data", "user_data")})
-    }
-    return _Record(
-        _winlog_system(tree),
-        {**(user_data if isinstance(user_data, dict) else {}), **(data if isinstance(data, dict) else {})},
-        _own_ecs(tree),
-    )
-
-
-def _winlog_system(tree: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "EventID": tree.get("winlog.event_id", tree.get("event.code")),
-        "Channel": tree.get("winlog.channel"),
-        "Computer": tree.get("winlog.computer_name", tree.get("host.name")),
-        "Provider_Name": tree.get("winlog.provider_name", tree.get("event.provider")),
-        "TimeCreated": tree.get("@timestamp") or tree.get("winlog.time_created"),
-        "EventRecordID": tree.get("winlog.record_id"),
-        "Message": tree.get("message"),
-    }
-
-
 @lru_cache(maxsize=4096)
-def _plan(channel: str, event_id: int) -> tuple[dict[str, str], str, tuple[list[str], list[str], str] | None, str]:
+def _plan(channel: str, event_id: int) -> tuple[dict[str, str], str, Kind | None, str]:
     return (
         winlog.mapping(channel, event_id),
         winlog.dataset(channel),
-        winlog.KINDS.get((channel, event_id)),
+        KINDS.get((channel, event_id)),
         winlog.HASH_OWNER.get(event_id, "process") if channel == winlog.SYSMON else "process",
     )
 
 
-def _event(found: _Record) -> Event | None:
+def _event(found: Facts, zone: str) -> Event | None:
     system = found.system
     try:
         event_id = int(str(system.get("EventID")))
     except ValueError:
         return None
-    channel = str(system.get("Channel") or system.get("Provider_Name") or system.get("SourceName") or "")
+    channel = str(system.get("Channel") or _provider(system))
     names, dataset, kind, owner = _plan(channel, event_id)
     event: Event = {
         "event.kind": "event",
@@ -177,52 +91,88 @@ def _event(found: _Record) -> Event | None:
         elif name == "Initiated":
             event["network.direction"] = "egress" if str(value).lower() == "true" else "ingress"
         else:
-            _write(event, names.get(name, f"winlog.event_data.{name}"), value)
+            _write(event, names.get(name), name, value)
+    _write_time(event, found, zone)
+    _write_outcome(event, system, (channel, event_id))
+    if (sid := system.get("UserID")) and "user.name" not in event:
+        event.setdefault("user.id", str(sid))
     event |= found.ecs
-    _derive(event)
+    derive(event)
+    relate(event)
     return event
+
+
+def _provider(system: Mapping[str, Any]) -> str:
+    return str(system.get("Provider_Name") or system.get("ProviderName") or system.get("SourceName") or "")
 
 
 def _write_system(event: Event, system: Mapping[str, Any], channel: str) -> None:
     event["winlog.channel"] = channel
-    if provider := system.get("Provider_Name") or system.get("ProviderName") or system.get("SourceName"):
-        event["event.provider"] = str(provider)
+    if provider := _provider(system):
+        event["event.provider"] = provider
     if computer := system.get("Computer") or system.get("Hostname"):
         event["host.name"] = str(computer)
-    if record_id := system.get("EventRecordID") or system.get("RecordNumber"):
+    if record_id := system.get("EventRecordID") or system.get("RecordNumber") or system.get("RecordId"):
         event["winlog.record_id"] = str(record_id)
     if message := system.get("Message"):
         event["message"] = str(message)
-    for name in ("@timestamp", "TimeCreated", "UtcTime", "EventTime"):
-        if (text := system.get(name)) and (moment := to_iso(str(text), "UTC")):
-            event["@timestamp"] = moment
-            break
-    if (kind := system.get("EventType")) and kind not in ("INFO", "AUDIT_SUCCESS", "AUDIT_FAILURE", "WARNING", "ERROR"):
+    if (kind := system.get("EventType")) and kind not in _LEVELS and kind not in _OUTCOMES:
         event["winlog.event_data.EventType"] = str(kind)
-    if (rule := system.get("RuleName")) and rule != "-":
-        event["rule.name"] = str(rule)
-    keywords = str(system.get("Keywords") or "")
-    if keywords.lower() in ("0x8020000000000000", "-9214364837600034816"):
-        event["event.outcome"] = "success"
-    elif keywords.lower() in ("0x8010000000000000", "-9218868437227405312"):
+
+
+def _write_time(event: Event, found: Facts, zone: str) -> None:
+    """Take the event's own time before the agent's: of Sysmon the one it wrote, else the log's, else the shipper's."""
+    written = found.data.get("UtcTime") or found.system.get("UtcTime")
+    moment = to_iso(str(written), "UTC") if written else None
+    for name in ("TimeCreated", "@timestamp", "EventTime"):
+        if moment is None and (value := found.system.get(name)):
+            moment = to_iso(str(value), zone if name == "EventTime" else "UTC")
+    if moment:
+        event["@timestamp"] = moment
+
+
+def _write_outcome(event: Event, system: Mapping[str, Any], kind: tuple[str, int]) -> None:
+    if kind in FAILED:
         event["event.outcome"] = "failure"
-
-
-def _write(event: Event, name: str, value: Any) -> None:
-    if value in ("", "-") and name in winlog.TYPED:
         return
+    keywords = system.get("Keywords")
+    for word in (
+        system.get("Outcome"),
+        system.get("EventType"),
+        *(keywords if isinstance(keywords, list) else [keywords]),
+    ):
+        if outcome := _OUTCOMES.get(str(word).upper()) or _audited(word):
+            event["event.outcome"] = outcome
+            return
+
+
+@lru_cache(maxsize=256)
+def _audited(keywords: Any) -> str | None:
+    try:
+        bits = int(str(keywords), 0)
+    except ValueError:
+        return None
+    return "failure" if bits & _AUDIT_FAILURE else "success" if bits & _AUDIT_SUCCESS else None
+
+
+def _write(event: Event, name: str | None, original: str, value: Any) -> None:
+    """Write a value under its ECS name; what that has no room for stays under its own, where rules find it too."""
+    plain = f"winlog.event_data.{original}"
+    if name is None or (value in ("", "-") and name in winlog.DASHED):
+        name = plain
     if name in winlog.INTEGERS:
         try:
             event[name] = int(str(value), 0)
         except ValueError:
-            event[f"winlog.event_data.{name.rpartition('.')[2]}"] = str(value)
+            event[plain] = str(value)
     elif name in winlog.BOOLEANS:
         known = _TRUTH.get(str(value).lower())
-        event[name if known is not None else f"winlog.event_data.{name}"] = value if known is None else known
+        event[name if known is not None else plain] = value if known is None else known
     elif name in winlog.LISTS:
         event[name] = value if isinstance(value, list) else [str(value)]
-    elif name in ("source.ip", "destination.ip"):
-        event[name] = str(value).removeprefix("::ffff:")
+    elif name in winlog.ADDRESSES:
+        address = as_ip(str(value))
+        event[name if address else plain] = address or str(value)
     elif isinstance(value, dict):
         for key, item in flat(value, f"{name}."):
             event[key] = item
@@ -238,23 +188,3 @@ def _hashes(event: Event, text: str, owner: str) -> None:
         name = _HASHES.get(kind.strip().lower())
         if sign and name and digest.strip("0"):
             event[f"{owner}.{name}"] = digest.strip().lower()
-
-
-def _derive(event: Event) -> None:
-    """Add what other fields imply: base names, user without domain, registry hive, TLD-free file parts."""
-    for base in ("process", "process.parent"):
-        if isinstance(path := event.get(f"{base}.executable"), str):
-            event[f"{base}.name"] = path.rpartition("\\")[2]
-    if isinstance(path := event.get("file.path"), str) and path:
-        event["file.name"] = path.rpartition("\\")[2]
-        event["file.directory"] = path.rpartition("\\")[0]
-        if "." in event["file.name"]:
-            event["file.extension"] = event["file.name"].rpartition(".")[2]
-    if isinstance(path := event.get("dll.path"), str):
-        event["dll.name"] = path.rpartition("\\")[2]
-    if isinstance(path := event.get("registry.path"), str):
-        event["registry.key"], _, event["registry.value"] = path.rpartition("\\")
-    user = event.get("user.name")
-    if isinstance(user, str) and "\\" in user:
-        event["winlog.event_data.User"] = user  # Sigma's User is the whole of it
-        event["user.domain"], _, event["user.name"] = user.partition("\\")

@@ -1,14 +1,18 @@
-"""CSV: a record is a row; a newline inside quotes is not its end. The first row is the header.
+"""CSV: a record is a row; a newline inside quotes is not its end. The first row is the header, unless it holds a time.
 
 Bytes are cut before they are decoded: in CP932, EUC-JP and UTF-8 neither 0x22 (quote) nor 0x0A is ever
 the second byte of a character, so both can be looked for as bytes.
 """
 
+import re
 from typing import Literal
 
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.framings import Cut, framings
 from hinomi.collectors.framings.lines import LONGEST, Lines
+
+#: A cell that starts with a date is an act's; no header names its columns so.
+_TIME = re.compile(r"(?:^|[,\t;])\s*\"?\s*\d{4}[-/年]\d{1,2}[-/月]\d{1,2}")
 
 
 @framings.register("csv")
@@ -43,10 +47,14 @@ class Csv:
         return Cut(held[0].start, held[-1].end, raw)
 
     def _without_header(self, rows: list[Cut]) -> list[Cut]:
-        if self._context is None and rows:
-            self._context = decode(rows[0].raw, self._encoding).text.lstrip("\ufeff")
-            return rows[1:]
-        return rows
+        if self._context is not None or not rows:
+            return rows
+        first = decode(rows[0].raw, self._encoding).text.lstrip("\ufeff")
+        if _TIME.search(first):
+            self._context = ""  # an export without a header: no act of it may be lost
+            return rows
+        self._context = first
+        return rows[1:]
 
     def finish(self) -> list[Cut]:
         """Return what is left as a last row."""
@@ -55,5 +63,5 @@ class Csv:
 
     @property
     def context(self) -> str | None:
-        """The header's text."""
+        """The header's text; empty if the file has none, None until that is known."""
         return self._context
