@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from hinomi.event import Event
 
+LONGEST_IP = 64
 _IPS = ("source.ip", "destination.ip", "host.ip", "dns.resolved_ip")
 _USERS = ("user.name", "user.target.name", "user.effective.name", "user.changes.name")
 _HASHES = tuple(
@@ -18,9 +19,13 @@ _HASHES = tuple(
 _HOSTS = ("host.name", "source.domain", "destination.domain", "dns.question.name", "dns.answers.data", "url.domain")
 
 
-@lru_cache(maxsize=4096)
 def as_ip(text: str) -> str | None:
     """Return an address in its short form, one mapped into IPv6 as IPv4; None if it is none."""
+    return _as_ip(text) if len(text) <= LONGEST_IP else None
+
+
+@lru_cache(maxsize=4096)
+def _as_ip(text: str) -> str | None:
     try:
         address = ipaddress.ip_address(text.strip())
     except ValueError:

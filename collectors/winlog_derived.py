@@ -18,6 +18,10 @@ _WHOLE_KEYS = frozenset({"CreateKey", "DeleteKey", "RenameKey"})
 _RECORD_TYPES = {
     "1": "A", "2": "NS", "5": "CNAME", "6": "SOA", "12": "PTR", "15": "MX", "16": "TXT", "28": "AAAA", "33": "SRV", "65": "HTTPS",
 }  # fmt: skip
+LONGEST_LINE = 32_767
+"""Windows' own bound of a command line; a longer one is not split."""
+LONGEST_ANSWER = 16_384
+_ARGUMENT = re.compile(r'(?:\\"|[^\s"]|"(?:\\"|[^"])*"?)+')
 _ANSWER = re.compile(r"type:\s*(\d+)\s+(\S+)")
 _NAME_PART = re.compile(r"(?:^|,)\s*(CN|DC)=((?:[^,\\]|\\.)+)", re.IGNORECASE)
 
@@ -27,7 +31,7 @@ def derive(event: Event) -> None:
     for base in ("process", "process.parent"):
         if isinstance(path := event.get(f"{base}.executable"), str):
             event[f"{base}.name"] = path.rpartition("\\")[2]
-        if isinstance(line := event.get(f"{base}.command_line"), str) and line:
+        if isinstance(line := event.get(f"{base}.command_line"), str) and 0 < len(line) <= LONGEST_LINE:
             event[f"{base}.args"] = found = arguments(line)
             event[f"{base}.args_count"] = len(found)
     if isinstance(path := event.get("file.path"), str) and path:
@@ -52,33 +56,8 @@ def arguments(line: str) -> list[str]:
     r"""Split a command line as Windows does for C programs: quotes group, ``\"`` is a quote."""
     if '"' not in line:
         return line.split()
-    found: list[str] = []
-    part, quoted, open_part, slashes = [], False, False, 0
-    for char in line:
-        if char == "\\":
-            slashes += 1
-            continue
-        if char == '"':
-            part.append("\\" * (slashes // 2))
-            if slashes % 2:
-                part.append('"')
-            else:
-                quoted = not quoted
-            open_part = True
-        else:
-            part.append("\\" * slashes)
-            open_part = open_part or bool(slashes)
-            if char in " \t" and not quoted:
-                if open_part:
-                    found.append("".join(part))
-                part, open_part = [], False
-            else:
-                part.append(char)
-                open_part = True
-        slashes = 0
-    if open_part or slashes:
-        found.append("".join(part) + "\\" * slashes)
-    return found
+    parts = _ARGUMENT.findall(line)
+    return [part.replace('\\"', "\0").replace('"', "").replace("\0", '"') if '"' in part else part for part in parts]
 
 
 def _registry(event: Event, path: str) -> None:
@@ -101,7 +80,7 @@ def _dns(event: Event) -> None:
     """Read Sysmon's ``type:  5 name;::ffff:192.0.2.1;`` into answers and addresses."""
     event["network.protocol"] = "dns"
     names, kinds, addresses = [], [], []
-    for part in str(event.get("winlog.event_data.QueryResults", "")).split(";"):
+    for part in str(event.get("winlog.event_data.QueryResults", ""))[:LONGEST_ANSWER].split(";"):
         if found := _ANSWER.match(part.strip()):
             names.append(found[2])
             kinds.append(_RECORD_TYPES.get(found[1], found[1]))
@@ -127,7 +106,7 @@ def _users(event: Event) -> None:
     if "group.name" not in event:
         return
     member = event.get("winlog.event_data.MemberName")
-    if isinstance(member, str) and member not in ("", "-"):
+    if isinstance(member, str) and member not in ("", "-") and len(member) <= LONGEST_LINE:
         parts = [(kind.upper(), text.replace("\\", "")) for kind, text in _NAME_PART.findall(member)]
         event["user.target.name"] = next((text for kind, text in parts if kind == "CN"), member)
         if domain := ".".join(text for kind, text in parts if kind == "DC"):

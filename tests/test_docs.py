@@ -8,6 +8,9 @@ from click.testing import CliRunner
 
 from hinomi.cli.main import cli
 from hinomi.cli.reference import settings_reference
+from hinomi.collectors.formats import formats
+from hinomi.directory import ROLES
+from hinomi.directory.importing import COLUMNS
 from hinomi.playbooks.engine.model import Step
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +26,18 @@ def test_the_playbook_page_names_every_key_of_a_step() -> None:
     page = (ROOT / "docs" / "reference" / "playbooks.md").read_text(encoding="utf-8")
     keys = {field.alias or name for name, field in Step.model_fields.items()} - {"undo", "remind", "on_timeout"}
     assert {key for key in keys if f"`{key}" not in page} == set()
+
+
+def test_the_directory_page_names_every_column_and_role() -> None:
+    page = (ROOT / "docs" / "reference" / "directory.md").read_text(encoding="utf-8")
+    assert [name for name, columns in COLUMNS.items() if f"## {name}" not in page or f"`{','.join(columns)}`" not in page] == []
+    assert [role for role in ROLES if f"`{role}`" not in page] == []
+
+
+def test_the_formats_page_names_every_format_or_says_how_to_list_them() -> None:
+    page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
+    assert "hinomi format list" in page
+    assert [name for name in re.findall(r"^## (\S+)$", page, re.M) if name not in {name for name, _ in formats}] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -58,6 +58,7 @@ COLUMNS: dict[str, tuple[int, tuple[str, ...]]] = {
 }  # fmt: skip
 LEAST = 20
 WHOLE = 91
+LONGEST_WORD = 1000
 
 #: What is written in 操作 when it was stopped.
 BLOCKED = ("禁止", "ブロック", "拒否", "遮断")
@@ -118,15 +119,15 @@ def parse(record: RawRecord) -> Sequence[Event]:
     if moment is None or not cells.get("kind"):
         return ()
     provider = cells["kind"]
-    cells["kind"] = unicodedata.normalize("NFKC", cells["kind"])
-    cells["operation"] = unicodedata.normalize("NFKC", cells.get("operation", ""))
+    cells["kind"] = unicodedata.normalize("NFKC", cells["kind"][:LONGEST_WORD])
+    cells["operation"] = unicodedata.normalize("NFKC", cells.get("operation", "")[:LONGEST_WORD])
     event: Event = {
         "@timestamp": moment, "event.kind": "event", "event.module": "skysea", "event.dataset": "skysea.operation",
         "event.provider": provider, "host.name": cells.get("host") or cells.get("machine", ""),
         "user.full_name": cells.get("display", "").strip("（）()［］[]"), "process.executable": cells.get("process", ""),
         "process.name": _base(cells.get("process", "")),
     }  # fmt: skip
-    if addresses := [found for part in _MANY.split(cells.get("ip", "")) if (found := as_ip(part))]:
+    if addresses := [found for part in _MANY.split(cells.get("ip", "")[:LONGEST_WORD]) if (found := as_ip(part))]:
         event["host.ip"] = addresses
     domain, _, event["user.name"] = (cells.get("user") or cells.get("accessing", "")).rpartition("\\")
     event["user.domain"] = domain
@@ -196,7 +197,9 @@ def _file(event: Event, cells: dict[str, str], operation: str) -> None:
 
 def _removable(cells: dict[str, str]) -> bool:
     """Say whether the device of a row is external: by its words; one that has an id and is not called fixed is."""
-    kind, name = (unicodedata.normalize("NFKC", cells.get(key, "")).upper() for key in ("device_type", "device"))
+    kind, name = (
+        unicodedata.normalize("NFKC", cells.get(key, "")[:LONGEST_WORD]).upper() for key in ("device_type", "device")
+    )
     if any(word in kind for word in REMOVABLE):
         return True
     if any(word in kind for word in FIXED):

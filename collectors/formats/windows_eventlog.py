@@ -141,15 +141,15 @@ def _write_outcome(event: Event, system: Mapping[str, Any], kind: tuple[str, int
         system.get("EventType"),
         *(keywords if isinstance(keywords, list) else [keywords]),
     ):
-        if outcome := _OUTCOMES.get(str(word).upper()) or _audited(word):
+        if outcome := _OUTCOMES.get(str(word).upper()) or _audited(str(word)[:32]):
             event["event.outcome"] = outcome
             return
 
 
 @lru_cache(maxsize=256)
-def _audited(keywords: Any) -> str | None:
+def _audited(keywords: str) -> str | None:
     try:
-        bits = int(str(keywords), 0)
+        bits = int(keywords, 0)
     except ValueError:
         return None
     return "failure" if bits & _AUDIT_FAILURE else "success" if bits & _AUDIT_SUCCESS else None
@@ -158,7 +158,7 @@ def _audited(keywords: Any) -> str | None:
 def _write(event: Event, name: str | None, original: str, value: Any) -> None:
     """Write a value under its ECS name; what that has no room for stays under its own, where rules find it too."""
     plain = f"winlog.event_data.{original}"
-    if name is None or (value in ("", "-") and name in winlog.DASHED):
+    if name is None or value == "" or (value == "-" and name in winlog.DASHED):
         name = plain
     if name in winlog.INTEGERS:
         try:

@@ -12,7 +12,7 @@ from hinomi.collectors.framings import Cut, framings
 from hinomi.collectors.framings.lines import LONGEST, Lines
 
 #: A cell that starts with a date is an act's; no header names its columns so.
-_TIME = re.compile(r"(?:^|[,\t;])\s*\"?\s*\d{4}[-/年]\d{1,2}[-/月]\d{1,2}")
+_TIME = re.compile(r"(?:^|[,\t;])[ \"]*\d{4}[-/年]\d{1,2}[-/月]\d{1,2}")
 
 
 @framings.register("csv")

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, func, insert, select
 from hinomi import audit
 from hinomi.clock import iso
 from hinomi.directory.classes import Classifier, ClassRule
+from hinomi.errors import NotFoundError
 from hinomi.state import t
 from hinomi.tenancy import ancestors, municipality, within
 
@@ -112,6 +113,20 @@ class Directory(msgspec.Struct, dict=True):
             if inside:
                 return inside[0] if len(inside) == 1 else None
         return None
+
+    def the_device(self, ref: str, ceiling: str = "") -> Device:
+        """Return the device that a person means.
+
+        Raises:
+            NotFoundError: If there is none, or the name is that of several.
+        """
+        if found := self.device(ref, ceiling):
+            return found
+        named = [d for d in self._devices.get(ref.lower().partition(".")[0], ()) if within(d.tenant, ceiling)]
+        if named:
+            which = ", ".join(f"{device.id} ({device.tenant})" for device in named)
+            raise NotFoundError(f"{ref!r} is the name of several devices", hint=f"say which, by its id: {which}")
+        raise NotFoundError(f"no device {ref!r}", hint="hinomi host list")
 
     def device_by_vendor(self, vendor: str, ref: str, ceiling: str = "") -> Device | None:
         """Return the device that a product knows as ``ref``."""

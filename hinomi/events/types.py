@@ -6,12 +6,13 @@ ECS has ~2,000 fields; what is a number or a list among those that we write is s
 
 LONG = frozenset({
     "process.pid", "process.parent.pid", "process.thread.id", "source.port", "destination.port", "file.size", "event.severity",
-    "source.bytes", "destination.bytes", "network.bytes", "http.response.status_code", "hinomi.egress.bytes", "hinomi.retention",
+    "source.bytes", "destination.bytes", "network.bytes", "process.args_count", "process.parent.args_count", "event.duration", "http.response.status_code", "hinomi.egress.bytes", "hinomi.retention",
 })  # fmt: skip
 LISTS = frozenset({
     "event.category", "event.type", "host.ip", "tags", "related.ip", "related.user", "related.hash", "related.hosts",
     "threat.technique.id", "threat.tactic.id", "email.to.address", "email.from.address", "hinomi.truncated",
-    "hinomi.original.repaired", "registry.data.strings",
+    "hinomi.original.repaired", "registry.data.strings", "process.args", "process.parent.args", "dns.resolved_ip",
+    "dns.answers.data", "dns.answers.type", "threat.technique.name",
 })  # fmt: skip
 BOOL = frozenset({
     "hinomi.host.known", "hinomi.host.protected", "dll.code_signature.exists", "process.code_signature.exists",

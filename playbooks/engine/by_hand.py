@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from hinomi.clock import iso
 from hinomi.directory import Device
-from hinomi.errors import ConflictError, NotFoundError, RefusedError
+from hinomi.errors import ConflictError, RefusedError
 from hinomi.playbooks.actions import actions
 from hinomi.playbooks.engine import guards, holds, journal, rows, runs, says, steps
 from hinomi.playbooks.engine.rows import Row
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def _device(engine: "Engine", conn: Connection, ref: str, grant: Grant) -> tuple[Device, str]:
-    device = engine.directory(conn).device(ref, grant.tenant)
-    if device is None:
-        raise NotFoundError(f"no device {ref!r}", hint="hinomi host list")
+    device = engine.directory(conn).the_device(ref, grant.tenant)
     vendor = next((name for name in engine.adapters if name in device.vendors), None)
     if vendor is None:
         raise ConflictError(

@@ -7,7 +7,6 @@ from sqlalchemy import Connection, desc, select, tuple_
 
 from hinomi.clock import parse_iso
 from hinomi.directory import Directory
-from hinomi.errors import NotFoundError
 from hinomi.playbooks.engine import holds, rows, runs
 from hinomi.playbooks.incidents import queries
 from hinomi.state import t
@@ -76,9 +75,7 @@ def list_waits(
 def show_host(conn: Connection, grant: Grant, directory: Directory, ref: str, now: datetime) -> dict[str, Any]:
     """Return what is known of one device: observed state with its age, who holds it, what is under way."""
     grant.demand("read")
-    device = directory.device(ref, grant.tenant)
-    if device is None:
-        raise NotFoundError(f"no device {ref!r}", hint="hinomi host list")
+    device = directory.the_device(ref, grant.tenant)
     seen = holds.observed(conn, device.id)
     open_steps = [
         {"step": row["name"], "action": row["action"], "state": row["state"], "error": row["error"], "run": row["run"]}
