@@ -53,6 +53,8 @@ _TARGET = {
     "SourceImage": "process.executable",
     "SourceProcessId": "process.pid",
     "SourceProcessGuid": "process.entity_id",
+    "ProcessId": "winlog.event_data.ProcessId",  # some agents add the writer's own
+    "ProcessGuid": "winlog.event_data.ProcessGuid",
 }
 
 _SUBJECT = {"SubjectUserName": "user.name", "SubjectDomainName": "user.domain", "SubjectUserSid": "user.id"}

@@ -12,7 +12,7 @@ from hinomi.event import flat
 
 #: Keys of a flat record that describe the record, not the event's data.
 SYSTEM = frozenset({
-    "EventID", "Channel", "Computer", "Hostname", "Provider_Name", "ProviderName", "SourceName", "@timestamp", "EventTime",
+    "EventID", "Channel", "Computer", "Hostname", "Provider_Name", "ProviderName", "Provider", "SourceName", "@timestamp", "EventTime",
     "TimeCreated", "UtcTime", "RecordNumber", "EventRecordID", "RecordId", "ProviderGuid", "Version", "Level", "Task", "Opcode",
     "OpcodeValue", "Keywords", "ThreadID", "ExecutionProcessID", "ExecutionThreadID", "Severity", "SeverityValue", "EventType",
     "Category", "EventReceivedTime", "SourceModuleName", "SourceModuleType", "Message", "AccountName", "AccountType", "Domain",
@@ -41,7 +41,11 @@ class Facts(NamedTuple):
 def read(value: dict[str, Any]) -> Facts | None:
     """Return the facts of a JSON object; None if it is no Windows event."""
     if "EventID" in value and (
-        "Channel" in value or "Provider_Name" in value or "ProviderName" in value or "SourceName" in value
+        "Channel" in value
+        or "Provider_Name" in value
+        or "ProviderName" in value
+        or "Provider" in value
+        or "SourceName" in value
     ):
         return _flat(value)
     if isinstance(value.get("Event"), dict):

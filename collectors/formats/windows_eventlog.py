@@ -103,7 +103,8 @@ def _event(found: Facts, zone: str) -> Event | None:
 
 
 def _provider(system: Mapping[str, Any]) -> str:
-    return str(system.get("Provider_Name") or system.get("ProviderName") or system.get("SourceName") or "")
+    names = (system.get(key) for key in ("Provider_Name", "ProviderName", "Provider", "SourceName"))
+    return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def _write_system(event: Event, system: Mapping[str, Any], channel: str) -> None:
@@ -172,7 +173,10 @@ def _write(event: Event, name: str | None, original: str, value: Any) -> None:
         event[name] = value if isinstance(value, list) else [str(value)]
     elif name in winlog.ADDRESSES:
         address = as_ip(str(value))
-        event[name if address else plain] = address or str(value)
+        if address:
+            event[name] = address
+        if address != value:
+            event[plain] = str(value)
     elif isinstance(value, dict):
         for key, item in flat(value, f"{name}."):
             event[key] = item

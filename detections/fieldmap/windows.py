@@ -109,7 +109,7 @@ SERVICES: dict[str, tuple[str, ...]] = {
 SYSTEM = {
     "EventID": "event.code", "Channel": "winlog.channel", "Provider_Name": "event.provider", "ProviderName": "event.provider",
     "Provider": "event.provider", "Source": "event.provider", "Computer": "host.name", "ComputerName": "host.name",
-    "Hostname": "host.name", "Message": "message", "RuleName": "rule.name", "EventLog": "winlog.channel",
+    "Hostname": "host.name", "Message": "message", "EventLog": "winlog.channel",
 }  # fmt: skip
 _OWNERS = ("process", "dll", "file")
 _HASH_FIELDS = tuple(
@@ -153,6 +153,8 @@ def route(category: str | None, service: str | None) -> Sequence[Condition] | No
 
 def names(name: str, category: str | None, service: str | None) -> tuple[str, ...]:
     """Return the ECS fields of a Sigma field; several where the event kinds of a log source differ."""
+    if name == "Channel":
+        return (SYSTEM[name], "winlog.event_data.Channel")  # of a cleared log: which one
     if name in SYSTEM:
         return (SYSTEM[name],)
     if name in ANYWHERE:
@@ -180,7 +182,9 @@ def _of_event(name: str) -> Callable[[Event], list[str]]:
     def read(event: Event) -> list[str]:
         code = str(event.get("event.code", ""))
         mapped = winlog.mapping(str(event.get("winlog.channel", "")), int(code)) if code.isdigit() else {}
-        value = event.get(mapped.get(name, ""), event.get(f"winlog.event_data.{name}"))
+        value = event.get(
+            f"winlog.event_data.{name}", event.get(mapped.get(name, ""))
+        )  # as written, where it was changed
         return value if isinstance(value, list) else [] if value is None else [value]
 
     return read
