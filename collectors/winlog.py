@@ -157,6 +157,7 @@ INTEGERS = frozenset({"process.pid", "process.parent.pid", "source.port", "desti
 BOOLEANS = frozenset({"dll.code_signature.exists", "process.code_signature.exists", "file.code_signature.exists"})
 LISTS = frozenset({"registry.data.strings"})
 ADDRESSES = frozenset({"source.ip", "destination.ip"})
+TYPED = INTEGERS | BOOLEANS | LISTS | ADDRESSES
 #: Fields that a bare dash leaves unset: it is how Windows writes "none" there.
 DASHED = (
     INTEGERS

@@ -99,6 +99,7 @@ def _event_tree(tree: dict[str, Any]) -> Facts | None:
             "EventRecordID": system.get("EventRecordID"),
             "Keywords": system.get("Keywords"),
             "UserID": _attribute(system, "Security", "UserID"),
+            **{key: system.get(key) for key in ("Level", "Task", "Opcode", "Version")},
         },
         data,
         {},
@@ -166,4 +167,8 @@ def _winlog_system(tree: Mapping[str, Any]) -> dict[str, Any]:
         "Keywords": tree.get("winlog.keywords"),
         "Outcome": tree.get("winlog.outcome") or tree.get("event.outcome"),
         "UserID": tree.get("winlog.user.identifier"),
+        "Level": tree.get("winlog.level") or tree.get("log.level"),
+        "Task": tree.get("winlog.task"),
+        "Opcode": tree.get("winlog.opcode"),
+        "Version": tree.get("winlog.version"),
     }

@@ -32,6 +32,11 @@ _OUTCOMES = {
     "AUDIT_SUCCESS": "success", "AUDIT_FAILURE": "failure", "AUDIT SUCCESS": "success", "AUDIT FAILURE": "failure",
     "SUCCESS": "success", "FAILURE": "failure",
 }  # fmt: skip
+#: Level of the log by number (winmeta.xml).
+_LEVEL_WORDS = {"0": "information", "1": "critical", "2": "error", "3": "warning", "4": "information", "5": "verbose"}
+_OF_SYSTEM = (
+    ("Task", "winlog.task"), ("Opcode", "winlog.opcode"), ("Version", "winlog.version"), ("UserID", "winlog.user.identifier"),
+)  # fmt: skip
 _LEVELS = frozenset({"INFO", "WARNING", "ERROR", "VERBOSE", "CRITICAL", "DEBUG"})
 _AUDIT_FAILURE, _AUDIT_SUCCESS = 1 << 52, 1 << 53
 
@@ -117,6 +122,11 @@ def _write_system(event: Event, system: Mapping[str, Any], channel: str) -> None
         event["winlog.record_id"] = str(record_id)
     if message := system.get("Message"):
         event["message"] = str(message)
+    for key, name in _OF_SYSTEM:
+        if (value := system.get(key)) not in (None, ""):
+            event[name] = str(value)
+    if (level := system.get("Level")) is not None:
+        event["log.level"] = _LEVEL_WORDS.get(str(level), str(level).lower())
     if (kind := system.get("EventType")) and kind not in _LEVELS and kind not in _OUTCOMES:
         event["winlog.event_data.EventType"] = str(kind)
 
@@ -158,32 +168,39 @@ def _audited(keywords: str) -> str | None:
 
 def _write(event: Event, name: str | None, original: str, value: Any) -> None:
     """Write a value under its ECS name; what that has no room for stays under its own, where rules find it too."""
+    if type(value) is str and name not in winlog.TYPED and value not in ("", "-"):
+        event[name or f"winlog.event_data.{original}"] = value  # nearly all
+        return
     plain = f"winlog.event_data.{original}"
     if name is None or value == "" or (value == "-" and name in winlog.DASHED):
         name = plain
-    if name in winlog.INTEGERS:
-        try:
-            event[name] = int(str(value), 0)
-        except ValueError:
-            event[plain] = str(value)
+    if name in winlog.TYPED:
+        _write_typed(event, name, plain, value)
+    elif isinstance(value, dict):
+        event.update(flat(value, f"{name}."))
+    elif isinstance(value, bool):
+        event[name] = "true" if value else "false"
+    else:
+        event[name] = value if isinstance(value, list) else str(value)
+
+
+def _write_typed(event: Event, name: str, plain: str, value: Any) -> None:
+    if name in winlog.LISTS:
+        event[name] = value if isinstance(value, list) else [str(value)]
     elif name in winlog.BOOLEANS:
         known = _TRUTH.get(str(value).lower())
         event[name if known is not None else plain] = value if known is None else known
-    elif name in winlog.LISTS:
-        event[name] = value if isinstance(value, list) else [str(value)]
     elif name in winlog.ADDRESSES:
         address = as_ip(str(value))
         if address:
             event[name] = address
         if address != value:
             event[plain] = str(value)
-    elif isinstance(value, dict):
-        for key, item in flat(value, f"{name}."):
-            event[key] = item
-    elif isinstance(value, bool):
-        event[name] = "true" if value else "false"
     else:
-        event[name] = value if isinstance(value, list) else str(value)
+        try:
+            event[name] = int(str(value), 0)
+        except ValueError:
+            event[plain] = str(value)
 
 
 def _hashes(event: Event, text: str, owner: str) -> None:
