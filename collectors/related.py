@@ -47,9 +47,10 @@ def relate(event: Event) -> None:
 def _gather(event: Event, target: str, names: tuple[str, ...]) -> None:
     found: dict[str, None] = {}
     for name in names:
-        value = event.get(name)
-        if value:
-            for item in value if isinstance(value, list) else (value,):
-                found[item] = None
+        if name in event and (value := event[name]):
+            if isinstance(value, list):
+                found.update(dict.fromkeys(value))
+            else:
+                found[value] = None
     if found:
         event[target] = list(found)

@@ -19,7 +19,7 @@ SYSTEM = frozenset({
     "UserID", "host", "port", "tags", "@version", "ActivityID", "RelatedActivityID", "Qualifiers", "StringInserts",
 })  # fmt: skip
 #: Of these, those that some events carry as data of their own: left there, unless the record's envelope says the account.
-_ENVELOPE = frozenset({"AccountName", "Domain"})
+_RECORD = SYSTEM - {"AccountName", "Domain"}
 
 
 #: Field sets that a sender may have filled itself (Elastic's pipelines move event data there), and what it says of the event.
@@ -69,7 +69,7 @@ def _tail(key: str) -> str:
 
 
 def _flat(value: dict[str, Any]) -> Facts:
-    own = SYSTEM - _ENVELOPE if "AccountType" not in value and "UserID" not in value else SYSTEM
+    own = SYSTEM if "AccountType" in value or "UserID" in value else _RECORD
     system = value
     if isinstance(inner := value.get("EventData"), dict):
         value = {**{k: v for k, v in value.items() if k != "EventData"}, **inner}

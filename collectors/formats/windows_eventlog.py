@@ -147,20 +147,21 @@ def _write_outcome(event: Event, system: Mapping[str, Any], kind: tuple[str, int
         event["event.outcome"] = "failure"
         return
     keywords = system.get("Keywords")
-    for word in (
-        system.get("Outcome"),
-        system.get("EventType"),
-        *(keywords if isinstance(keywords, list) else [keywords]),
-    ):
-        if outcome := _OUTCOMES.get(str(word).upper()) or _audited(str(word)[:32]):
+    for word in keywords if isinstance(keywords, list) else (keywords, system.get("Outcome"), system.get("EventType")):
+        if word is not None and (outcome := _audited(str(word)[:32])):
             event["event.outcome"] = outcome
             return
+    if isinstance(keywords, list) and (outcome := _OUTCOMES.get(str(system.get("Outcome")).upper())):
+        event["event.outcome"] = outcome
 
 
 @lru_cache(maxsize=256)
-def _audited(keywords: str) -> str | None:
+def _audited(word: str) -> str | None:
+    """Return what a keyword, or the bits of all of them, says of the outcome."""
+    if outcome := _OUTCOMES.get(word.upper()):
+        return outcome
     try:
-        bits = int(keywords, 0)
+        bits = int(word, 0)
     except ValueError:
         return None
     return "failure" if bits & _AUDIT_FAILURE else "success" if bits & _AUDIT_SUCCESS else None
