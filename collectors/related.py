@@ -48,9 +48,9 @@ def _gather(event: Event, target: str, names: tuple[str, ...]) -> None:
     found: dict[str, None] = {}
     for name in names:
         if name in event and (value := event[name]):
-            if isinstance(value, list):
-                found.update(dict.fromkeys(value))
-            else:
+            if isinstance(value, str):
                 found[value] = None
+            elif isinstance(value, list):
+                found.update((item, None) for item in value if isinstance(item, str))
     if found:
         event[target] = list(found)

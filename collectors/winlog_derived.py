@@ -66,13 +66,13 @@ def _registry(event: Event, path: str) -> None:
         event["registry.hive"] = short
     else:
         below = path.lstrip("\\")
-    if event.get("winlog.event_data.EventType") in _WHOLE_KEYS or "registry.value" in event:
+    if str(event.get("winlog.event_data.EventType")) in _WHOLE_KEYS or "registry.value" in event:
         event["registry.key"] = below  # Security 4657 names the value apart
     else:
         event["registry.key"], _, event["registry.value"] = below.rpartition("\\")
     for details in event.get("registry.data.strings", ())[:1]:
         for start, name in _REGISTRY_TYPES:
-            if details.startswith(start):
+            if str(details).startswith(start):
                 event["registry.data.type"] = name
 
 

@@ -26,6 +26,7 @@ _HASHES = {
     "sha512": "hash.sha512",
     "imphash": "pe.imphash",
 }
+LONGEST_HASHES = 1024
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 #: What NXLog and Winlogbeat call the audit keywords, and the bits of the keywords themselves.
 _OUTCOMES = {
@@ -127,7 +128,8 @@ def _write_system(event: Event, system: Mapping[str, Any], channel: str) -> None
             event[name] = str(value)
     if (level := system.get("Level")) is not None:
         event["log.level"] = _LEVEL_WORDS.get(str(level), str(level).lower())
-    if (kind := system.get("EventType")) and kind not in _LEVELS and kind not in _OUTCOMES:
+    kind = system.get("EventType")
+    if kind and (not isinstance(kind, str) or (kind not in _LEVELS and kind not in _OUTCOMES)):
         event["winlog.event_data.EventType"] = str(kind)
 
 
@@ -205,7 +207,7 @@ def _write_typed(event: Event, name: str, plain: str, value: Any) -> None:
 
 
 def _hashes(event: Event, text: str, owner: str) -> None:
-    for part in text.split(","):
+    for part in text[:LONGEST_HASHES].split(","):
         kind, sign, digest = part.partition("=")
         name = _HASHES.get(kind.strip().lower())
         if sign and name and digest.strip("0"):

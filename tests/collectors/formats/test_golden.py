@@ -69,7 +69,9 @@ def test_fields_are_ecs_with_their_types(case: Path) -> None:
     rows = csv.DictReader(io.StringIO(ECS.read_text(encoding="utf-8")))
     known = {row["Field"]: (row["Type"], "array" in row["Normalization"]) for row in rows}
     objects = tuple(f"{name}." for name, (kind, many) in known.items() if many and kind in ("object", "nested"))
-    known |= {name: (kind, True) for name, (kind, _) in known.items() if name.startswith(objects)}  # a list of each leaf
+    known |= {
+        name: (kind, True) for name, (kind, _) in known.items() if name.startswith(objects)
+    }  # a list of each leaf
     faults = set()
     for name, value in (item for event in events_of(case) for item in event.items() if not item[0].startswith(OWN)):
         kind, many = known.get(name, ("", False))

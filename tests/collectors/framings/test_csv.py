@@ -18,7 +18,9 @@ def test_the_first_row_with_titles_is_the_header_and_no_record() -> None:
     assert rows_of(f"{HEADER}\r\n{ACT}\r\n") == ([ACT], HEADER)
 
 
-@pytest.mark.parametrize("first", [ACT, f'"PC-1",{ACT}', f'"PC-1","{ACT.partition(",")[0]}"', "PC-1, 2026-1-5 8:03,x", "2026年1月5日,x"])
+@pytest.mark.parametrize(
+    "first", [ACT, f'"PC-1",{ACT}', f'"PC-1","{ACT.partition(",")[0]}"', "PC-1, 2026-1-5 8:03,x", "2026年1月5日,x"]
+)
 def test_a_first_row_that_holds_a_date_is_an_act_of_a_file_without_header(first: str) -> None:
     assert rows_of(f"{first}\r\n{ACT}\r\n") == ([first, ACT], "")
 
