@@ -30,7 +30,9 @@ def test_the_playbook_page_names_every_key_of_a_step() -> None:
 
 def test_the_directory_page_names_every_column_and_role() -> None:
     page = (ROOT / "docs" / "reference" / "directory.md").read_text(encoding="utf-8")
-    assert [name for name, columns in COLUMNS.items() if f"## {name}" not in page or f"`{','.join(columns)}`" not in page] == []
+    assert [
+        name for name, columns in COLUMNS.items() if f"## {name}" not in page or f"`{','.join(columns)}`" not in page
+    ] == []
     assert [role for role in ROLES if f"`{role}`" not in page] == []
 
 

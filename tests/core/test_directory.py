@@ -7,7 +7,7 @@ import pytest
 
 from hinomi.directory import Device, Directory, Person
 from hinomi.directory.importing import COLUMNS, import_files, read_folder
-from hinomi.errors import ConfigError, Faults
+from hinomi.errors import ConfigError, Faults, NotFoundError
 
 EAST, WEST = "kita/aoba/higashi-es", "kita/midori/nishi-es"
 TENANTS = (
@@ -59,6 +59,17 @@ def test_two_municipalities_may_name_their_pcs_and_accounts_alike() -> None:
     assert sato is not None
     assert sato.id == "t2"
     assert found.person("sato") is None
+
+
+def test_a_name_of_several_devices_is_said_to_be_that_with_their_ids() -> None:
+    found = imported(devices=DEVICES + device("D-1", EAST, "PC-01") + device("D-2", WEST, "PC-01"))
+    with pytest.raises(NotFoundError) as several:
+        found.the_device("pc-01.aoba.test", "kita")
+    assert "several devices" in str(several.value)
+    assert f"D-1 ({EAST}), D-2 ({WEST})" in several.value.hint
+    assert found.the_device("d-2").id == "D-2"
+    with pytest.raises(NotFoundError, match="no device 'PC-01'"):  # a name of another municipality is not given away
+        found.the_device("PC-01", "kita/other")
 
 
 def test_within_a_municipality_names_and_accounts_are_unique() -> None:
