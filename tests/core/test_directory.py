@@ -66,7 +66,7 @@ def test_a_name_of_several_devices_is_said_to_be_that_with_their_ids() -> None:
     with pytest.raises(NotFoundError) as several:
         found.the_device("pc-01.aoba.test", "kita")
     assert "several devices" in str(several.value)
-    assert f"D-1 ({EAST}), D-2 ({WEST})" in several.value.hint
+    assert f"D-1 ({EAST}), D-2 ({WEST})" in str(several.value.hint)
     assert found.the_device("d-2").id == "D-2"
     with pytest.raises(NotFoundError, match="no device 'PC-01'"):  # a name of another municipality is not given away
         found.the_device("PC-01", "kita/other")
