@@ -121,13 +121,19 @@ def _attribute(system: Mapping[str, Any], element: str, name: str) -> Any:
 
 
 def _named(inner: Mapping[str, Any]) -> dict[str, Any]:
-    data = {k.replace(" ", ""): v for k, v in inner.items() if k[:1] not in "#@" and not k.endswith("_attributes")}
+    data = {
+        k.replace(" ", ""): _content(v) for k, v in inner.items() if k[:1] not in "#@" and not k.endswith("_attributes")
+    }
     items = data.get("Data")
-    if isinstance(items, dict) and "#text" in items:
-        return data | {"Data": items["#text"]}
     if isinstance(items, list) and (named := dict(_pairs(items))):
         return {k: v for k, v in data.items() if k != "Data"} | named
     return data
+
+
+def _content(value: Any) -> Any:
+    """Return what an element says: its text (a list, where it is repeated) without its attributes."""
+    alone = isinstance(value, dict) and "#text" in value and value.keys() <= {"#text", "#attributes"}
+    return value["#text"] if alone else value
 
 
 def _pairs(items: list[Any]) -> Iterator[tuple[str, Any]]:
