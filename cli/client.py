@@ -11,6 +11,7 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ ANSWER = 5.0
 PATIENCE = 30.0
 """Seconds that another command is waited for."""
 _open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # the server is on this machine
+BATCH = 600.0
+"""Seconds between two lines of an answer that comes bit by bit."""
 
 
 def find_config(given: str | None) -> Path:
@@ -125,12 +128,48 @@ class Client:
                 said = True
             time.sleep(0.1)
 
-    def _over_http(self, address: str, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+    def stream(self, path: str, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the JSON lines of a POST's answer as they come.
+
+        Raises:
+            HinomiError: As `call`; also where the answer breaks off.
+        """
+        target = f"/api/v1/{path}"
+        held = self._lock(f"hinomi {path}", shared=False)
+        if not isinstance(held, str):
+            from hinomi.runtime.streaming import stream
+
+            with held:
+                yield from self._checked(stream(self.config, getpass.getuser(), target, body))
+            return
+        try:
+            with _open(self._request(held, "POST", target, body), timeout=BATCH) as answer:
+                yield from map(json.loads, answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                raise _error(error.code, error.read()) from error
+        except (OSError, HTTPException) as error:
+            raise HinomiError(
+                f"hinomi serve at {held} does not answer: {error}", hint=_("hinomi doctor says more")
+            ) from error
+
+    @staticmethod
+    def _checked(lines: "Iterator[tuple[int, bytes]]") -> Iterator[dict[str, Any]]:
+        for status, line in lines:
+            if status >= 400:
+                raise _error(status, line)
+            yield json.loads(line)
+
+    def _request(self, address: str, method: str, target: str, body: dict[str, Any] | None) -> urllib.request.Request:
         request = urllib.request.Request(address + target, method=method)  # noqa: S310 - the address is the lock's
         request.add_header("Authorization", f"Bearer {self._key()}")
         if body is not None:
             request.data = json.dumps(body).encode()
             request.add_header("Content-Type", "application/json")
+        return request
+
+    def _over_http(self, address: str, method: str, target: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        request = self._request(address, method, target, body)
         try:
             with _answer(request) as answer:
                 return answer.status, answer.read()

@@ -4,13 +4,16 @@
 that `RuleSet`; correlations run in the responder (`hinomi.detections.correlation`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from hinomi.event import Event
 from hinomi.hits import RuleInfo
 from hinomi.settings import Settings
+
+if TYPE_CHECKING:
+    from hinomi.detections.engine.compiling import Compiled
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,12 @@ class RuleSet(Protocol):
     faults: Sequence[RuleFault]
     fields: frozenset[str]
     """ECS fields that its rules read: columns for the event store."""
+    compiled: Mapping[str, "Compiled"]
+    """Every rule as data, also those that only feed correlations."""
+
+    def only(self, rules: Collection[str]) -> "RuleSet":
+        """Return a set of these rules alone, for hunts."""
+        ...
 
     def match(self, events: Sequence[Event]) -> MatchResult:
         """Match a block's events (enriched, ECS); also raises `vendor:<dataset>` hits for ``event.kind: alert``."""

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from hinomi.event import Event
+
 Level = Literal["informational", "low", "medium", "high", "critical"]
 LEVELS: tuple[Level, ...] = ("informational", "low", "medium", "high", "critical")
 
@@ -63,6 +65,46 @@ class Hit(msgspec.Struct, frozen=True, omit_defaults=True):
     vendor_id: str | None = None
     fields: dict[str, Any] = {}
     event: dict[str, Any] | None = None
+
+
+def entity_of(event: Event) -> str:
+    """Return whom an event is about: its host, else its user, else its source."""
+    host, user = event.get("hinomi.host.id"), event.get("hinomi.user.id") or event.get("user.name")
+    return f"host:{host}" if host else f"user:{user}" if user else f"source:{event.get('hinomi.source', '')}"
+
+
+def hit_of(
+    rule: RuleInfo, event: Event, *, generation: int, received: str, trusted: bool = False, backfill: bool = False, live: bool = True,
+    keep: bool = True,
+) -> Hit:  # fmt: skip
+    """Return the hit of a rule on an enriched event; ``keep`` takes the event with it."""
+    return Hit(
+        rule=rule,
+        generation=generation,
+        event_id=event["event.id"],
+        time=event["@timestamp"],
+        received=received,
+        tenant=event.get("hinomi.tenant", ""),
+        source=event.get("hinomi.source", ""),
+        entity=entity_of(event),
+        host=event.get("hinomi.host.id"),
+        host_known=bool(event.get("hinomi.host.known")),
+        user=_first(event.get("hinomi.user.id") or event.get("user.name")),
+        trusted=trusted,
+        backfill=backfill,
+        live=live,
+        created=event.get("event.created"),
+        file_class=event.get("hinomi.file.class"),
+        vendor_id=_first(event.get("hinomi.vendor_id")),
+        fields={name: event[name] for name in rule.fields if name in event},
+        event=event if keep else None,
+    )
+
+
+def _first(value: Any) -> str | None:
+    if isinstance(value, list):
+        value = value[0] if value else None
+    return None if value is None else str(value)
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hinomi import log
+from hinomi.cli.options import examples
 from hinomi.cli.output import cell, guard, say, show
 from hinomi.clock import JST, parse_iso
 from hinomi.text import _
@@ -27,8 +28,10 @@ MOST = 10
 
 @click.command(
     "detect",
-    epilog=_(
-        "Examples:  hinomi detect Security.evtx  ·  hinomi detect logs/ --rules sigma/rules/windows -o jsonl > hits.jsonl"
+    epilog=examples(
+        "detect Security.evtx",
+        "detect logs/ --rules sigma/rules/windows -o jsonl > hits.jsonl",
+        "detect day.ndjson.gz --fail-on high",
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))

@@ -74,7 +74,7 @@ def test(folders: tuple[str, ...], fmt: str) -> int:
     return 1 if failed else 0
 
 
-@command.command("regression", epilog=_("Example:  hinomi rule regression sigma/"))
+@command.command("regression", epilog=examples("rule regression sigma/", "rule regression sigma/ --all -o csv"))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--all", "every", is_flag=True, help=_("Print the tests that pass, too."))
 @listed

@@ -1,4 +1,4 @@
-"""The event store: append, search, aggregate, expire. One interface; `lake` is the embedded default.
+"""The event store: append, search, candidates, aggregate, expire. One interface; `lake` is the embedded default.
 
 Tenant and window are ANDed here and nowhere else.
 """
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from hinomi.event import Event
+from hinomi.events.candidates import Filter
 from hinomi.registry import Registry
 from hinomi.settings import Settings
 from hinomi.tenancy import Grant
@@ -93,6 +94,10 @@ class EventStore(Protocol):
 
     def scan(self, query: Query) -> Iterator[list[Event]]:
         """Yield all of a query, in batches, in bounded memory."""
+        ...
+
+    def candidates(self, filter: Filter, since: str, until: str, grant: Grant) -> Iterator[list[Event]]:
+        """Yield at least every event that the filter holds for, in batches, in bounded memory; day after day, oldest first."""
         ...
 
     def aggregate(self, aggregate: Aggregate) -> list[Bucket]:

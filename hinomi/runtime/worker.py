@@ -144,29 +144,9 @@ class Worker:
         return bool(settings and settings.trusted_for_containment)
 
     def _hit(self, ruleset: RuleSet, rule: RuleInfo, event: Event, block: Block, trusted: bool) -> Hit:
-        host, user = event.get("hinomi.host.id"), event.get("hinomi.user.id") or event.get("user.name")
-        entity = f"host:{host}" if host else f"user:{user}" if user else f"source:{block.source}"
-        moment = event["@timestamp"]
-        return Hit(
-            rule=rule,
-            generation=ruleset.generation,
-            event_id=event["event.id"],
-            time=moment,
-            received=iso(from_micros(block.received)),
-            tenant=event.get("hinomi.tenant", ""),
-            source=block.source,
-            entity=entity,
-            host=host,
-            host_known=bool(event.get("hinomi.host.known")),
-            user=_text(user),
-            trusted=trusted,
-            backfill=block.backfill,
-            created=event.get("event.created"),
-            file_class=event.get("hinomi.file.class"),
-            vendor_id=_text(event.get("hinomi.vendor_id")),
-            fields={name: event[name] for name in rule.fields if name in event},
-            event=event if self.evidence.wanted(rule, entity, moment[:13]) else None,
-        )
+        keep = self.evidence.wanted(rule, hits_module.entity_of(event), event["@timestamp"][:13])
+        return hits_module.hit_of(rule, event, generation=ruleset.generation, received=iso(from_micros(block.received)),
+                                  trusted=trusted, backfill=block.backfill, keep=keep)  # fmt: skip
 
     def _commit(self, pending: Sequence[Hit]) -> None:
         failpoint("worker.before_commit")
@@ -200,9 +180,3 @@ class Worker:
         self._commit([])
         self.spool.close()
         self.hits.close()
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, list):
-        value = value[0] if value else None
-    return None if value is None else str(value)

@@ -144,10 +144,10 @@ RULES = Path(samples.__file__).parent / "rules"
 @pytest.mark.parametrize("path", sorted(RULES.rglob("*.yml")), ids=lambda path: path.stem)
 def test_shipped_rules_pass_their_samples(path: Path, tmp_path: Path) -> None:
     ruleset = load(Settings(data=tmp_path)).current()
-    mine = [key for key, compiled in ruleset.compiled.items() if compiled.where == str(path)]  # type: ignore[attr-defined]
+    mine = [key for key, compiled in ruleset.compiled.items() if compiled.where == str(path)]
     assert mine
     for name in mine:
-        if ruleset.compiled[name].correlation:  # type: ignore[attr-defined]
+        if ruleset.compiled[name].correlation:
             continue
         outcomes = list(samples.run(ruleset, name, samples.sample_file(path)))
         assert {outcome.wanted for outcome in outcomes} == {True, False}

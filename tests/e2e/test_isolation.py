@@ -1,6 +1,7 @@
 """One log line, and the PC is off the network: through the real processes, over real sockets."""
 
 import importlib.util
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -96,3 +97,30 @@ def test_what_has_no_key_is_refused(world: Any) -> None:
     assert world.send(url, b"{}", {"Authorization": "Bearer nonsense"})[0] == 401
     assert world.send(f"http://127.0.0.1:{world.api}/api/v1/alerts", None, {})[0] == 401
     assert world.send(f"http://127.0.0.1:{world.api}/api/v1/health", None, {})[0] == 200
+
+
+def test_a_hunt_finds_it_in_the_store_and_its_alerts_contain_nothing(world: Any) -> None:
+    config = ("--config", str(world.config))
+    old = macro(host="PC-0102", when="2026-11-20 01:02:03.000", ProcessId=99)
+    assert world.post([old], **{"Hinomi-Backfill": "true"})[0] == 200
+    rule = "6f0d7c1e-5a0a-4c0b-9a53-6a7f2f6e1b01"
+    hunted = (*config, "hunt", rule, "--since", "2026-11-19", "--until", "2026-11-21", "-o", "jsonl")
+    found = eventually(lambda: world.hinomi(*hunted))
+    assert [json.loads(line)["timestamp"] for line in found.splitlines()] == ["2026-11-20T01:02:03.000000Z"]
+    before, runs = len(world.isolations()), len(world.call("runs")["items"])
+    world.hinomi(*hunted, "--raise", "--reason", "looking back")
+    assert (len(world.isolations()), len(world.call("runs")["items"])) == (before, runs)
+    assert "no rule is called" in world.call("hunts", {"rules": ["never heard of"]})["title"]
+
+
+def test_without_a_server_the_same_hunt_answers(world: Any) -> None:
+    serve = world.processes[-1]
+    serve.terminate()
+    serve.wait(30)
+    rule = "00000000"
+    failed = world.hinomi("--config", str(world.config), "hunt", rule, code=2)
+    assert failed == ""
+    found = world.hinomi(
+        "--config", str(world.config), "hunt", "--all", "--since", "2026-11-19", "--until", "2026-11-21", "-o", "jsonl"
+    )
+    assert len({json.loads(line)["event_id"] for line in found.splitlines()}) == 1

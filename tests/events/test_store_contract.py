@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from hinomi.errors import ConfigError
 from hinomi.event import Event
 from hinomi.events import Aggregate, EventStore, Flush, Query, open_store, stores
+from hinomi.events.candidates import ALL as EVERY
+from hinomi.events.candidates import AllOf, AnyOf, Filter, Is, holds
 from hinomi.events.query import moment, parse
 from hinomi.settings import Settings
 from hinomi.tenancy import Grant
@@ -159,3 +161,64 @@ def test_an_aggregate_on_a_field_that_is_no_column_is_an_error_with_a_hint(store
     store.append(Flush("a", [(1, [event(1, **{"own.rest": "x"})])]))
     with pytest.raises(ConfigError, match="no column"):
         store.aggregate(Aggregate(Query(grant(), *ALL), ("own.rest",)))
+
+
+FIELDS = (
+    "message",
+    "process.pid",
+    "event.category",
+    "own.rest",
+    "hinomi.host.known",
+    "registry.path",
+    'odd"\\name',
+    "a_b",
+)
+WORDS = ("", "a", "A%", "b_c", "c'\\d", "10", "1", "true", "ß", "straße", "K", "ſ", "İ", "名簿", "a b", "\x1f")
+atoms = st.builds(Is, st.sampled_from(FIELDS), st.sampled_from(["equals", "contains", "starts", "ends", "present"]),
+                  st.sampled_from([word for word in WORDS if word and word.isascii() and word.isprintable()]).map(str.lower))  # fmt: skip
+filters: st.SearchStrategy[Filter] = st.recursive(
+    atoms,
+    lambda inner: st.lists(inner, max_size=3).map(tuple).flatmap(lambda p: st.sampled_from([AllOf(p), AnyOf(p)])),
+    max_leaves=5,
+)
+held = st.one_of(st.sampled_from(WORDS), st.sampled_from([1, 10, True, False, 2.5]),
+                 st.lists(st.one_of(st.sampled_from(WORDS), st.sampled_from([1, 10])), min_size=1, max_size=3))  # fmt: skip
+some_events = st.lists(st.dictionaries(st.sampled_from(FIELDS), held), min_size=1, max_size=8)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bodies=some_events, wanted=st.lists(filters, min_size=1, max_size=8))
+def test_candidates_miss_no_event_that_a_filter_holds_for(
+    tmp_path_factory: pytest.TempPathFactory, bodies: list[dict[str, object]], wanted: list[Filter]
+) -> None:
+    for kind in (name for name, _ in stores):
+        base = Settings(data=tmp_path_factory.mktemp("store"))
+        chosen = base.model_copy(update={"store": base.store.model_copy(update={"kind": kind})})
+        fresh = open_store(chosen, writable=True, fields=frozenset({"registry.path", "a_b"}))
+        try:
+            events = [event(number, **body) for number, body in enumerate(bodies)]
+            fresh.append(Flush("a", [(1, events)]))
+            for each in wanted:
+                found = {e["event.id"] for batch in fresh.candidates(each, *ALL, grant()) for e in batch}
+                assert found >= {e["event.id"] for e in events if holds(each, e)}
+        finally:
+            fresh.close()
+
+
+def test_candidates_are_whole_events_of_the_tenant_and_the_window(store: EventStore) -> None:
+    sent = [event(n, **{"hinomi.tenant": "kita/aoba" if n % 2 else "minami"}) for n in range(1, 15)]
+    store.append(Flush("a", [(1, sent)]))
+    found = [
+        e
+        for batch in store.candidates(EVERY, sent[3]["@timestamp"], sent[9]["@timestamp"], grant("kita"))
+        for e in batch
+    ]
+    assert found == [sent[n] for n in (4, 6, 8)]
+
+
+def test_a_filter_keeps_what_cannot_match_in_the_store(store: EventStore) -> None:
+    store.append(
+        Flush("a", [(1, [event(1, **{"process.name": "cmd.exe"}), event(2, **{"process.name": "powershell.exe"})])])
+    )
+    found = [e for batch in store.candidates(Is("process.name", "ends", "shell.exe"), *ALL, grant()) for e in batch]
+    assert [e["message"] for e in found] == ["line 2"]
