@@ -6,6 +6,7 @@ No names of people or files go into them; values are cut, so a hostile line cann
 import logging
 import sys
 from collections.abc import MutableMapping
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -20,6 +21,20 @@ def _cut(_: Any, __: str, fields: MutableMapping[str, Any]) -> MutableMapping[st
     return fields
 
 
+class _Steady:
+    """Standard error, for a log that may lie on a full disk: what cannot be written there stops nobody."""
+
+    def write(self, text: str) -> None:
+        """Write, if that can be done."""
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        """Flush, if that can be done."""
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
 def configure(role: str, *, json: bool = True, level: int = logging.INFO) -> None:
     """Set this process up to log; ``role`` is written into every line."""
     structlog.configure(
@@ -32,7 +47,7 @@ def configure(role: str, *, json: bool = True, level: int = logging.INFO) -> Non
             structlog.processors.JSONRenderer(ensure_ascii=False) if json else structlog.dev.ConsoleRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(_Steady()),  # type: ignore[arg-type]  # it prints and flushes, no more
         cache_logger_on_first_use=False,
     )
     structlog.contextvars.bind_contextvars(role=role)

@@ -9,7 +9,11 @@ from typing import Literal
 
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.framings import Cut, framings
-from hinomi.collectors.framings.lines import LONGEST, Lines
+from hinomi.collectors.framings.lines import Lines
+
+MOST_LINES, MOST_BYTES = 1000, 1 << 20
+"""A quoted value that is longer was none: each line is a row by itself."""
+BEFORE = b",\t;"
 
 #: A cell that starts with a date is an act's; no header names its columns so.
 _TIME = re.compile(r"(?:^|[,\t;])[ \"]*\d{4}[-/年]\d{1,2}[-/月]\d{1,2}")
@@ -25,22 +29,25 @@ class Csv:
         self._encoding = encoding
         self._lines = Lines(encoding=encoding)
         self._held: list[Cut] = []
-        self._quotes = 0
+        self._size, self._open = 0, False
         self._context = context
 
     def feed(self, data: bytes) -> list[Cut]:
         """Return the rows that are complete now."""
-        found = []
-        for cut in self._lines.feed(data):
-            self._held.append(cut)
-            self._quotes += cut.raw.count(b'"')
-            size = sum(len(part.raw) for part in self._held)
-            if self._quotes % 2 == 0 or size >= LONGEST:
+        found: list[Cut] = []
+        for line in self._lines.feed(data):
+            self._held.append(line)
+            self._size += len(line.raw)
+            self._open = _stays_open(line.raw, inside=self._open)
+            if not self._open:
                 found.append(self._join())
+            elif self._size >= MOST_BYTES or len(self._held) >= MOST_LINES:  # that quote opened nothing
+                found += self._held
+                self._held, self._size, self._open = [], 0, False
         return self._without_header(found)
 
     def _join(self) -> Cut:
-        held, self._held, self._quotes = self._held, [], 0
+        held, self._held, self._size, self._open = self._held, [], 0, False
         if len(held) == 1:
             return held[0]
         raw = b"".join(part.raw + self._lines.between(part) for part in held[:-1]) + held[-1].raw
@@ -65,3 +72,17 @@ class Csv:
     def context(self) -> str | None:
         """The header's text; empty if the file has none, None until that is known."""
         return self._context
+
+
+def _stays_open(line: bytes, *, inside: bool) -> bool:
+    """Tell whether a quoted value is still open at the end of a line; a quote opens one only where a value begins."""
+    at = 0
+    while (quote := line.find(b'"', at)) >= 0:
+        at = quote + 1
+        if not inside:
+            inside = quote == 0 or line[quote - 1] in BEFORE
+        elif line[at : at + 1] == b'"':  # doubled: the character itself
+            at += 1
+        else:
+            inside = False
+    return inside

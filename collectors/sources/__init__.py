@@ -63,7 +63,10 @@ class Source(Protocol):
     """One configured door. Its class validates ``context.settings.own()`` with a pydantic model of its own."""
 
     async def run(self, sink: Sink, stop: Stop) -> None:
-        """Bring records until ``stop`` is set; errors that pass are retried inside, with backoff and a log line."""
+        """Bring records until ``stop`` is set; errors that pass are retried inside, with backoff and a log line.
+
+        After an error it did not expect it is run again: it begins with what the sink remembers, and nothing else.
+        """
         ...
 
 

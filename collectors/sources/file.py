@@ -3,14 +3,19 @@
 A file is its inode while it lives, bound to a random id and to the hash of its first bytes after the
 header. Renamed: the same. Truncated, or other content: a new one, from its start. A new inode with known
 content: the old one moved, or its copy (then only what is beyond). A torn last line waits for its end.
+A file that has lost its name is followed until it has been quiet for a while: its writer may not know yet.
 """
 
 import asyncio
 import glob
 import hashlib
 import os
+import stat
+import time
 import uuid
 from asyncio import Event as Stop
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -26,6 +31,7 @@ from hinomi.errors import ConfigError
 CHUNK = 1 << 20
 PRINT = 4096
 MOST_RECORDS = 5000
+PACKED = b"\x1f\x8b"
 
 
 class FileSettings(BaseModel):
@@ -35,6 +41,9 @@ class FileSettings(BaseModel):
 
     path: str | list[str] = Field(description="Path or glob, or several; relative to the settings file.")
     poll: float = Field(default=0.25, gt=0, description="Seconds between looks.")
+    linger: float = Field(
+        default=10.0, ge=0, description="Seconds a renamed or deleted file is followed after its last byte."
+    )
 
 
 class Known(msgspec.Struct):
@@ -61,7 +70,12 @@ class Tail:
     framing: StreamFraming | WholeFraming
     base: int
     fed: int
+    device: int | None
     settled: float = 0.0
+    written: int = 0
+    """When it was last written to, as it was last looked at."""
+    moved: float = 0.0
+    """When something was last read from it, by our own steady clock."""
 
 
 def fingerprint(file: BinaryIO, start: int, length: int) -> str:
@@ -86,6 +100,7 @@ class FileSource:
         self._tails: dict[tuple[int, int], Tail] = {}
         self._known: dict[str, Known] = {}
         self._live = False
+        self._said: dict[str, str] = {}
 
     async def run(self, sink: Sink, stop: Stop) -> None:
         """Follow the files until ``stop``."""
@@ -94,63 +109,85 @@ class FileSource:
             for key, value in sink.states("file/").items()
         }
         self._live = sink.state("live") is not None
-        failures = 0
         try:
             while not stop.is_set():
-                try:
-                    moved = await self._look(sink, stop)
-                    failures = 0
-                except OSError as error:
-                    failures += 1
-                    moved = False
-                    log.get().error(
-                        "file.failed", source=self.name, error=error.strerror or str(error), failures=failures
-                    )
-                try:
-                    async with asyncio.timeout(0 if moved else min(self.own.poll * (1 + failures), 10.0)):
+                moved = await self._look(sink, stop)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0 if moved else self.own.poll):
                         await stop.wait()
-                except TimeoutError:
-                    pass
         finally:
             for tail in self._tails.values():
                 tail.file.close()
+            self._tails.clear()
 
     async def _look(self, sink: Sink, stop: Stop) -> bool:
         """Read what is new in every file; return whether there was anything."""
-        present: dict[tuple[int, int], str] = {}
-        for pattern in self.patterns:
-            for path in sorted(glob.glob(pattern)):  # noqa: PTH207 - Path.glob takes no absolute patterns
-                try:
-                    stat = os.stat(path)  # noqa: PTH116 - a hot path
-                except FileNotFoundError:
-                    continue
-                present.setdefault((stat.st_dev, stat.st_ino), path)
+        present = self._present()
         moved = False
         for key, path in present.items():
-            tail = self._tails.get(key) or self._open(key, path, present)
-            if tail is not None:
-                tail.known.path = path
-                moved = await self._advance(tail, sink, stop) or moved
+            try:
+                tail = self._tails.get(key) or self._open(key, path, present)
+                if tail is not None:
+                    tail.known.path = path
+                    moved = await self._advance(tail, sink, stop) or moved
+            except OSError as error:  # this one cannot be read now; the others can
+                self._say(path, error)
+                self._close(key)
             if stop.is_set():
                 return False
         for key in [key for key in self._tails if key not in present]:
-            await self._end(key, sink, stop)
-        if not self._live and not moved and present:
+            try:
+                await self._linger(key, sink, stop)
+            except OSError as error:
+                self._say(self._tails[key].known.path, error)
+                self._close(key)
+        if not self._live and not moved and self._tails:
             self._live = True
             await sink.put(Batch((), {"live": b"1"}))
         return moved
 
+    def _present(self) -> dict[tuple[int, int], str]:
+        found: dict[tuple[int, int], str] = {}
+        for pattern in self.patterns:
+            for path in sorted(glob.glob(pattern)):  # noqa: PTH207 - Path.glob takes no absolute patterns
+                try:
+                    status = os.stat(path)  # noqa: PTH116 - a hot path
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    self._say(path, error)
+                    continue
+                if stat.S_ISREG(status.st_mode):
+                    found.setdefault((status.st_dev, status.st_ino), path)
+                else:
+                    self._say(path, "not a file")
+        return found
+
+    def _say(self, path: str, problem: OSError | str) -> None:
+        """Log what is wrong with a file, once until it is something else."""
+        reason = problem if isinstance(problem, str) else problem.strerror or str(problem)
+        if self._said.get(path) != reason:
+            self._said[path] = reason
+            log.get().error("file.unreadable", source=self.name, error=reason)
+
+    def _close(self, key: tuple[int, int]) -> None:
+        if tail := self._tails.pop(key, None):
+            tail.file.close()
+
     # --- identity ---------------------------------------------------------------------------------
 
     def _open(self, key: tuple[int, int], path: str, present: dict[tuple[int, int], str]) -> Tail | None:
-        try:
-            file = Path(path).open("rb")  # noqa: SIM115 - it stays open
-        except OSError as error:
-            log.get().error("file.unreadable", source=self.name, error=error.strerror)
+        file = Path(path).open("rb")  # noqa: SIM115 - it stays open
+        status = os.fstat(file.fileno())
+        if os.pread(file.fileno(), 2, 0) == PACKED:
+            file.close()
+            self._say(path, "packed with gzip: not read, for its lines came while it was plain")
             return None
-        stat = os.fstat(file.fileno())
-        key = (stat.st_dev, stat.st_ino)
-        file_id, known = self._identify(file, key, stat.st_size, path, present)
+        self._said.pop(path, None)
+        key = (status.st_dev, status.st_ino)
+        file_id, known = self._identify(file, key, status.st_size, path, present)
+        for other in [other for other, tail in self._tails.items() if tail.id == file_id]:
+            self._close(other)  # it was copied here and deleted there: it goes on here
         tail = self._tail(file_id, file, known)
         self._tails[key] = tail
         return tail
@@ -171,12 +208,14 @@ class FileSource:
 
     @staticmethod
     def _same(file: BinaryIO, known: Known, size: int) -> bool:
+        if not known.length:  # nothing was taken of it yet
+            return True
         return size >= known.offset and fingerprint(file, known.start, known.length) == known.print
 
     def _tail(self, file_id: str, file: BinaryIO, known: Known) -> Tail:
         self._known[file_id] = known
         framing = self._framing(encoding=self.settings.encoding, context=known.context)
-        return Tail(file_id, file, known, framing, known.offset, known.offset)
+        return Tail(file_id, file, known, framing, known.offset, known.offset, _device(known.path))
 
     def _renew(self, tail: Tail) -> Tail:
         """The content is another: the old file ends here, a new one begins."""
@@ -184,23 +223,28 @@ class FileSource:
         self._known[tail.id] = msgspec.structs.replace(
             tail.known, dev=0, ino=0
         )  # a copy of it may be under another name
-        stat = os.fstat(tail.file.fileno())
-        fresh = self._tail(uuid.uuid4().hex, tail.file, Known(stat.st_dev, stat.st_ino, tail.known.path))
-        self._tails[stat.st_dev, stat.st_ino] = fresh
+        status = os.fstat(tail.file.fileno())
+        fresh = self._tail(uuid.uuid4().hex, tail.file, Known(status.st_dev, status.st_ino, tail.known.path))
+        self._tails[status.st_dev, status.st_ino] = fresh
         return fresh
 
     # --- reading ----------------------------------------------------------------------------------
 
     async def _advance(self, tail: Tail, sink: Sink, stop: Stop) -> bool:
-        size = os.fstat(tail.file.fileno()).st_size
-        if tail.framing.kind == "whole":
-            return await self._whole(tail, size, sink)
-        if size == tail.fed:
+        status = os.fstat(tail.file.fileno())
+        size = status.st_size
+        if size == tail.fed and status.st_mtime_ns == tail.written:
             return False
-        if not self._same(tail.file, tail.known, size) or size < tail.fed:
+        if not self._same(tail.file, tail.known, size) or (tail.framing.kind == "stream" and size < tail.fed):
             old = tail.id
             tail = self._renew(tail)
             await sink.put(Batch((), {f"file/{old}": msgspec.json.encode(self._known[old])}))
+        if tail.framing.kind == "whole":
+            return await self._whole(tail, status, sink)
+        tail.written = status.st_mtime_ns
+        if size == tail.fed:
+            return False
+        tail.moved = time.monotonic()
         while tail.fed < size and not stop.is_set():
             data = await asyncio.to_thread(os.pread, tail.file.fileno(), CHUNK, tail.fed)
             if not data:
@@ -231,32 +275,58 @@ class FileSource:
             known.length = max(min(tail.fed - known.start, PRINT), 0)
             known.print = fingerprint(tail.file, known.start, known.length)
 
-    async def _whole(self, tail: Tail, size: int, sink: Sink) -> bool:
+    async def _whole(self, tail: Tail, status: os.stat_result, sink: Sink) -> bool:
         """Read a complete file once it has stopped growing; the offset counts its records."""
-        if size == tail.fed or tail.settled != size:
+        size = status.st_size
+        if tail.settled != size:
             tail.settled = size
             return False
         framing: WholeFraming = tail.framing  # type: ignore[assignment]  # its kind was asked
+        tail.fed, tail.written, tail.moved = size, status.st_mtime_ns, time.monotonic()
+        self._print(tail)
+        found = False
+        with os.fdopen(os.dup(tail.file.fileno()), "rb") as file:
+            file.seek(0)
+            cuts = framing.open(file, tail.known.offset)
+            while part := await asyncio.to_thread(_take, cuts):
+                found = True
+                tail.known.offset = part[-1].end
+                records = [(f"{tail.id}:{cut.start}", cut.raw) for cut in part]
+                state = {f"file/{tail.id}": msgspec.json.encode(tail.known)}
+                await sink.put(Batch(records, state, backfill=not self._live))
+        return found
 
-        def read() -> list[Cut]:
-            with Path(tail.known.path).open("rb") as file:
-                return list(framing.open(file, tail.known.offset))
-
-        cuts = await asyncio.to_thread(read)
-        tail.fed = size
-        for start in range(0, len(cuts), MOST_RECORDS):
-            part = cuts[start : start + MOST_RECORDS]
-            tail.known.offset = part[-1].end
-            records = [(f"{tail.id}:{cut.start}", cut.raw) for cut in part]
-            state = {f"file/{tail.id}": msgspec.json.encode(tail.known)}
-            await sink.put(Batch(records, state, backfill=not self._live))
-        return bool(cuts)
-
-    async def _end(self, key: tuple[int, int], sink: Sink, stop: Stop) -> None:
-        """The file is no longer under a name of ours: read what is left, the torn line too."""
+    async def _linger(self, key: tuple[int, int], sink: Sink, stop: Stop) -> None:
+        """The file is no longer under a name of ours: follow it until it is quiet, then take the torn line too."""
         tail = self._tails[key]
-        await self._advance(tail, sink, stop)
-        tail = self._tails.pop(key)
+        if await self._advance(tail, sink, stop):
+            return
+        if _device(tail.known.path) != tail.device:  # its folder is gone: an unmounted share, which may come back
+            self._close(key)
+            return
+        if time.monotonic() - tail.moved < self.own.linger:
+            tail.moved = tail.moved or time.monotonic()
+            return
+        tail = self._tails[key]
         if tail.framing.kind == "stream":
             await self._put(tail, tail.framing.finish(), sink)
-        tail.file.close()
+        self._close(key)
+
+
+def _take(cuts: Iterator[Cut]) -> list[Cut]:
+    """Return the next records, as many as make a batch."""
+    part, size = list[Cut](), 0
+    for cut in cuts:
+        part.append(cut)
+        size += len(cut.raw)
+        if len(part) == MOST_RECORDS or size >= CHUNK:
+            break
+    return part
+
+
+def _device(path: str) -> int | None:
+    """Return what a path's folder lies on, or None if it is not there."""
+    try:
+        return Path(path).parent.stat().st_dev
+    except OSError:
+        return None

@@ -4,12 +4,16 @@ One listener in the receiver serves all sources of this kind. 2xx means durable.
 batch (``Hinomi-Batch``) may send it again: it is remembered for 72 hours.
 """
 
+import asyncio
+import gzip
 import hashlib
+import io
 import json
 import time
 import zlib
 from asyncio import Event as Stop
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import zstandard
@@ -25,6 +29,11 @@ from hinomi.state import State, t
 from hinomi.tenancy import within
 
 REMEMBER = 72 * 3600
+GZIP, ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+INLINE = 64 << 10
+FREE = 1 << 20
+"""Bytes that any body may unpack to, however tightly it is packed."""
+STEP = 256
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -100,6 +109,7 @@ class IngestApp:
         self._keys = Keys(state)
         self._doors = doors
         self._now = now
+        self._under_way: dict[tuple[str, str], asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -125,10 +135,24 @@ class IngestApp:
         batch = headers.get("hinomi-batch", "")
         if len(batch) > 200:
             raise Refused(400, "Hinomi-Batch is longer than 200 characters", "a UUID will do")
-        if batch and (known := sink.state(f"batch/{batch}")):
-            return {"duplicate": json.loads(known)["n"]}
         body = await self._body(headers, receive)
-        return await self._keep(sink, batch, body, backfill=headers.get("hinomi-backfill", "").lower() == "true")
+        async with self._alone(source.name, batch):
+            if batch and (known := sink.state(f"batch/{batch}")):
+                return {"duplicate": json.loads(known)["n"]}
+            return await self._keep(sink, batch, body, backfill=headers.get("hinomi-backfill", "").lower() == "true")
+
+    @asynccontextmanager
+    async def _alone(self, source: str, batch: str) -> AsyncIterator[None]:
+        """Let a batch that is sent again while it is under way wait for what becomes of it."""
+        while batch and (other := self._under_way.get((source, batch))):
+            await other.wait()
+        ended = self._under_way[source, batch] = asyncio.Event()
+        try:
+            yield
+        finally:
+            if self._under_way.get((source, batch)) is ended:
+                del self._under_way[source, batch]
+            ended.set()
 
     def _door(self, method: str, path: str) -> HttpSource:
         prefix = "/v1/events/"
@@ -150,61 +174,70 @@ class IngestApp:
         try:
             await sink.put(Batch(records, state, backfill=backfill), wait=False)
         except FullError as error:
-            raise Refused(429, "the spool is full", "send again later", **{"retry-after": "5"}) from error
-        except OSError as error:
-            raise Refused(
-                503, f"the spool cannot be written: {error}", "send again later", **{"retry-after": "5"}
-            ) from error
+            raise Refused(429, str(error), "send again later", **{"retry-after": "5"}) from error
         return {"accepted": len(records)}
 
     async def _body(self, headers: dict[str, str], receive: Receive) -> bytes:
-        unpack = _unpacker(headers.get("content-encoding", "identity").strip().lower())
-        parts: list[bytes] = []
-        size = packed = 0
-        more = True
+        encoding = headers.get("content-encoding", "identity").strip().lower()
+        if encoding not in UNPACK:
+            raise Refused(415, f"content-encoding {encoding!r} is not known", "gzip, zstd or none")
+        packed, most, more = bytearray(), self._limits.max_body, True
         while more:
             message = await receive()
             if message["type"] == "http.disconnect":
                 raise Refused(400, "the connection ended before the body", "send again")
-            data, more = message.get("body", b""), message.get("more_body", False)
-            packed += len(data)
-            for piece in unpack(data, self._limits.max_body - size + 1):
-                size += len(piece)
-                parts.append(piece)
-                if size > self._limits.max_body:
+            packed += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(packed) > most:
+                raise Refused(413, f"more than {most} bytes", "send smaller batches")
+        unpack = UNPACK[encoding]
+        if unpack is not None and len(packed) > INLINE:
+            body = await asyncio.to_thread(self._unpack, unpack, bytes(packed))
+        else:
+            body = self._unpack(unpack, bytes(packed)) if unpack else bytes(packed)
+        if body.startswith((GZIP, ZSTD)):
+            raise Refused(415, "the body is still packed", "pack once, and say how in Content-Encoding")
+        return body
+
+    def _unpack(self, unpack: Callable[[bytes], Iterator[bytes]], packed: bytes) -> bytes:
+        most = min(self._limits.max_body, max(len(packed) * self._limits.max_ratio, FREE))
+        body = bytearray()
+        try:
+            for piece in unpack(packed):
+                body += piece
+                if len(body) > self._limits.max_body:
                     raise Refused(413, f"more than {self._limits.max_body} bytes", "send smaller batches")
-                if size > 1 << 20 and size > packed * self._limits.max_ratio:
+                if len(body) > most:
                     raise Refused(413, "compressed too tightly to be logs", "send it uncompressed")
-        return b"".join(parts)
+        except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
+            raise Refused(400, f"it cannot be unpacked: {error}", "send it again, or uncompressed") from error
+        return bytes(body)
 
 
-def _unpacker(encoding: str) -> Callable[[bytes, int], Any]:
-    if encoding in ("", "identity"):
-        return lambda data, _: (data,)
-    if encoding == "gzip":
-        gzip = zlib.decompressobj(wbits=31)
-        return lambda data, room: _inflate(gzip, data, room)
-    if encoding == "zstd":
-        zstd = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
-        return lambda data, _: _zstd(zstd, data)
-    raise Refused(415, f"content-encoding {encoding!r} is not known", "gzip, zstd or none")
+def _gunzip(packed: bytes) -> Iterator[bytes]:
+    """Yield what all members of a gzip file hold (RFC 1952: there may be several)."""
+    with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+        while piece := file.read(1 << 20):
+            yield piece
 
 
-def _inflate(stream: Any, data: bytes, room: int) -> Any:
-    try:
-        while data and not stream.eof:
-            yield stream.decompress(data, min(max(room, 1), 1 << 20))
-            data = stream.unconsumed_tail
-    except zlib.error as error:
-        raise Refused(400, f"not gzip: {error}", "send it again, or uncompressed") from error
+def _unzstd(packed: bytes) -> Iterator[bytes]:
+    """Yield what all frames hold, never more at once than `STEP` packed bytes can become."""
+    left = packed
+    while left:
+        frame = zstandard.ZstdDecompressor(max_window_size=1 << 27).decompressobj()
+        at = 0
+        while at < len(left) and not frame.eof:
+            yield frame.decompress(left[at : at + STEP])
+            at += STEP
+        if not frame.eof:
+            raise EOFError("it ends in the middle")
+        left = frame.unused_data + left[at:]
 
 
-def _zstd(stream: Any, data: bytes) -> Any:
-    try:
-        for start in range(0, len(data), 4096):
-            yield stream.decompress(data[start : start + 4096])
-    except zstandard.ZstdError as error:
-        raise Refused(400, f"not zstd: {error}", "send it again, or uncompressed") from error
+UNPACK: dict[str, Callable[[bytes], Iterator[bytes]] | None] = {
+    "": None, "identity": None, "gzip": _gunzip, "x-gzip": _gunzip, "zstd": _unzstd,
+}  # fmt: skip
 
 
 async def _send(

@@ -5,6 +5,7 @@ installation; the public key lies beside them for an auditor.
 """
 
 import base64
+import errno
 import json
 import os
 from collections.abc import Iterator
@@ -71,10 +72,7 @@ class Seals:
         body: dict[str, Any] = {"count": head.records, "head": head.hash, "at": iso(now)}
         signature = base64.b64encode(self._key().sign(rfc8785.dumps(body))).decode()
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps({**body, "sig": signature}) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _append(self.path, json.dumps({**body, "sig": signature}).encode() + b"\n")
         self._last = head
         return True
 
@@ -91,3 +89,16 @@ class Seals:
                 yield Seal(number, body["count"], body["head"], body["at"], good=True)
             except (ValueError, KeyError, TypeError, InvalidSignature):
                 yield Seal(number, 0, "", "", good=False)
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Append a line durably and whole: what a full disk took of it is cut off again."""
+    with path.open("ab", buffering=0) as file:
+        size = file.seek(0, os.SEEK_END)
+        try:
+            if file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
+        except OSError:
+            file.truncate(size)
+            raise

@@ -27,6 +27,11 @@ class Folders:
         return self.data / "hits" / f"{partition}.db"
 
     @property
+    def damaged(self) -> Path:
+        """Return the folder of blocks that could not be read."""
+        return self.data / "spool" / "damaged"
+
+    @property
     def positions(self) -> Path:
         """Return the folder of the readers' positions."""
         return self.data / "run" / "pos"

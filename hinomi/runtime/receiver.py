@@ -9,6 +9,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,13 +20,13 @@ from hinomi import log
 from hinomi.clock import Clock, from_micros, iso, micros
 from hinomi.collectors.sources import Batch, Source, SourceContext, sources
 from hinomi.collectors.sources.http import REMEMBER, HttpSource, IngestApp
-from hinomi.errors import FullError
+from hinomi.errors import FullError, IntegrityError
 from hinomi.event import Block
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import HISTORY, LIVE, SPOOL_READERS, Folders, partitions
 from hinomi.runtime.wake import poke
 from hinomi.settings import Settings
-from hinomi.spool import Entry, Log, load_positions
+from hinomi.spool import Entry, Log, load_positions, newest_position
 from hinomi.state import State
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -73,17 +74,19 @@ class Committer:
     def __init__(self, name: str, settings: Settings, folders: Folders):
         self.name, self._settings, self._folders = name, settings, folders
         self.log = Log(folders.spool(name), max_bytes=settings.spool.max_bytes, writable=True)
+        self.log.never_below(newest_position(folders.positions, self.log.id))
         self._queue: asyncio.Queue[Pending] = asyncio.Queue(maxsize=256)
         self._full = False
+        self._refused = ""
 
     async def put(self, pending: Pending) -> None:
         """Return when the batch is durable."""
         await self._queue.put(pending)
         await pending.done
 
-    def full(self) -> bool:
-        """Whether a new batch would be refused (looked at on each commit and trim)."""
-        return self._full
+    def full(self) -> str:
+        """Why a new batch would be refused, or nothing (looked at on each commit and trim)."""
+        return self._refused or ("the spool is full" if self._full else "")
 
     async def run(self) -> None:
         """Commit for ever; cancelled when no source puts any more."""
@@ -105,23 +108,30 @@ class Committer:
         while True:
             try:
                 await asyncio.to_thread(self._append, group)
+                self._refused = ""
                 break
             except FullError:
                 self._full = True
                 log.get().error("spool.full", partition=self.name)
-            except sqlite3.Error as error:
+            except sqlite3.OperationalError as error:
+                self._refused = f"the spool cannot be written: {error}"
                 log.get().error("spool.not_written", partition=self.name, error=str(error))
-            if refused := [p for p in group if isinstance(p.batch, Urgent)]:
-                for pending in refused:
-                    pending.done.set_exception(FullError("the spool cannot take more now"))
-                group = [p for p in group if p not in refused]
-                if not group:
-                    return
+            group = self._give_back(group)
+            if not group:
+                return
             await asyncio.sleep(0.5)
+            group += self._give_back([self._queue.get_nowait() for _ in range(self._queue.qsize())])
         failpoint("receiver.before_ack")
         for pending in group:
             if not pending.done.done():
                 pending.done.set_result(None)
+
+    def _give_back(self, group: list[Pending]) -> list[Pending]:
+        """Tell those who are not to wait that there is no room; return the others."""
+        for pending in group:
+            if isinstance(pending.batch, Urgent) and not pending.done.done():
+                pending.done.set_exception(FullError(self.full() or "the spool cannot take more now"))
+        return [pending for pending in group if not isinstance(pending.batch, Urgent)]
 
     def _append(self, group: list[Pending]) -> None:
         entries: list[Entry] = []
@@ -141,6 +151,9 @@ class Committer:
         if positions:
             self.log.trim(positions)
         self._full = self.log.full
+        if self._refused:  # nobody may be putting any more: ask the disk
+            self.log.append((), {"written": b"1"})
+            self._refused = ""
         limit = int(time.time()) - REMEMBER
         if time.monotonic() % 600 < 1:
             old = {
@@ -182,8 +195,8 @@ class SourceSink:
     async def put(self, batch: Batch, *, wait: bool = True) -> None:
         """Return when the batch is durable; FullError if it is not to wait."""
         if not wait:
-            if batch.records and self.committer.full():
-                raise FullError("the spool is full")
+            if batch.records and (why := self.committer.full()):
+                raise FullError(why)
             batch = Urgent(batch.records, batch.state, batch.context, batch.backfill)
         pending = Pending(self.source, batch)
         self.statistics.waiting += 1
@@ -224,12 +237,12 @@ class Receiver:
             for name, table in self.settings.sources.items()
         }
         commits = [asyncio.create_task(committer.run()) for committer in self.committers.values()]
-        tasks = [asyncio.create_task(source.run(self._sink(name), stop)) for name, source in made.items()]
+        tasks = [asyncio.create_task(self._keep_running(name, source, stop)) for name, source in made.items()]
         doors = {name: source for name, source in made.items() if isinstance(source, HttpSource)}
         listener = self._listener(doors)
         if listener is not None:
             tasks.append(asyncio.create_task(listener.serve()))
-        await self._tend(stop, tasks)
+        await self._tend(stop, [*tasks, *commits])
         if listener is not None:
             listener.should_exit = True
         _, waiting = await asyncio.wait(tasks, timeout=STOPS) if tasks else (set(), set())
@@ -241,6 +254,23 @@ class Receiver:
         await asyncio.gather(*commits, return_exceptions=True)
         for committer in self.committers.values():
             committer.log.close()
+
+    async def _keep_running(self, name: str, source: Source, stop: asyncio.Event) -> None:
+        """Run a source until ``stop``; a fault of its own is said, and it begins again where it had committed."""
+        pause = 1.0
+        while not stop.is_set():
+            started = time.monotonic()
+            try:
+                await source.run(self._sink(name), stop)
+                return
+            except (IntegrityError, sqlite3.Error):  # not its own: the log's
+                raise
+            except Exception:  # noqa: BLE001 - a source of anybody's: its fault must not stop the others
+                pause = 1.0 if time.monotonic() - started > 60 else min(pause * 2, 60.0)
+                log.get().exception("source.failed", source=name, again_in=pause)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stop.wait()
 
     def _sink(self, name: str) -> SourceSink:
         return SourceSink(name, self.committers[partition_of(self.settings, name)], self.statistics[name])

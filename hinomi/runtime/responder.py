@@ -26,6 +26,7 @@ from hinomi.hits import Hit, decode
 from hinomi.playbooks.engine import Engine
 from hinomi.playbooks.engine.outbox import Executor
 from hinomi.playbooks.incidents import alerts
+from hinomi.runtime.damage import sound
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import Folders
 from hinomi.runtime.parts import owner_of
@@ -140,9 +141,12 @@ class Responder:
         await asyncio.to_thread(self._write_seal)
 
     def _write_seal(self) -> None:
-        with self.state.read() as conn:
-            head = audit.head(conn)
-        self.seals.write(head, self.clock.now())
+        try:
+            with self.state.read() as conn:
+                head = audit.head(conn)
+            self.seals.write(head, self.clock.now())
+        except (OSError, OperationalError) as error:  # a full disk: the next seal covers these records too
+            log.get().error("responder.seal_failed", error=str(error))
 
     def take(self) -> bool:
         """Take one batch of each partition's hits, what is urgent first; return whether to look again at once."""
@@ -178,7 +182,7 @@ class Responder:
         hits: list[Hit] = []
         last = reader.position[lane]
         for row in rows:
-            hits += decode(row.payload)
+            hits += sound(reader.log, row, decode, aside=self.folders.damaged) or []
             last = row.seq
             if len(hits) >= BATCH_HITS:
                 break

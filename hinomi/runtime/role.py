@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hinomi import log
 from hinomi.clock import SystemClock
+from hinomi.errors import IntegrityError
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import Folders, partitions
 from hinomi.settings import Settings, load_settings
@@ -160,7 +161,11 @@ def main() -> None:
     name, _, argument = args.role.partition(":")
     started = time.monotonic()
     log.get().info("role.start", pid=os.getpid())
-    ROLES[name](load_settings(args.config), argument)
+    try:
+        ROLES[name](load_settings(args.config), argument)
+    except IntegrityError as error:  # a damaged log: the supervisor has it mended while nobody holds it
+        log.get().error("role.damaged", error=str(error), hint=error.hint)
+        raise SystemExit(error.exit_code) from error
     log.get().info("role.end", seconds=round(time.monotonic() - started, 1))
 
 

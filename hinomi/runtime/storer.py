@@ -17,6 +17,7 @@ from hinomi.directory import load as load_directory
 from hinomi.errors import HinomiError
 from hinomi.event import Block, Event
 from hinomi.events import EventStore, Flush
+from hinomi.runtime.damage import sound
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import SPOOL_LANES, Folders
 from hinomi.runtime.worker import Detected, detected_of
@@ -99,13 +100,13 @@ class Storer:
             return False  # the store is away: what is read already waits in memory, the rest in the spool
         rows = partition.spool.read(lane.read, lane=lane.name, limit=16, upto=detected.seq)
         for row in rows:
-            block = _block(row.payload)
-            events = self.reader.read_block(block, self._directory(detected.version_of(row.seq)))
+            block = sound(partition.spool, row, _block)
+            events = self.reader.read_block(block, self._directory(detected.version_of(row.seq))) if block else []
             if not lane.blocks:
                 lane.since = time.monotonic()
             lane.blocks.append((row.seq, events))
             lane.events += len(events)
-            lane.bytes += len(row.payload)
+            lane.bytes += len(row.payload or b"")
             lane.read = row.seq
         return bool(rows)
 

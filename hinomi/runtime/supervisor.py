@@ -1,21 +1,27 @@
 """`hinomi serve`: starts the roles as processes, restarts one that dies, ends them all at SIGTERM."""
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hinomi import log
+from hinomi.errors import IntegrityError
+from hinomi.runtime.folders import Folders, partitions
 from hinomi.runtime.lock import DataLock, holder
 from hinomi.runtime.role import roles
+from hinomi.salvage import is_sound, salvage
 from hinomi.settings import Settings
 from hinomi.state import State
 
 GRACE = 10.0
 """Seconds a role gets to end by itself."""
+LOG_HOLDERS = ("receiver", "worker", "storer", "responder")
 
 
 @dataclass
@@ -53,7 +59,8 @@ class Supervisor:
                 for child in self.children:
                     self._tend(child)
                 self._stop.wait(0.2)
-            self._end()
+            log.get().info("serve.stop")
+            self._end((*LOG_HOLDERS, "api"))
         return 0
 
     def _tend(self, child: Child) -> None:
@@ -64,6 +71,8 @@ class Supervisor:
                 if child.failures and now - child.started > 30:
                     child.failures = 0
                 return
+            if code == IntegrityError.exit_code:
+                self._mend()
             child.failures += 1
             pause = min(0.1 * 2**child.failures, 5.0) if child.failures > 1 else 0.0
             log.get().error("serve.role_died", died=child.role, code=code, again_in=pause)
@@ -72,10 +81,23 @@ class Supervisor:
             command = [sys.executable, "-m", "hinomi.runtime.role", child.role, "--config", str(self.config)]
             child.process, child.started = subprocess.Popen(command), now  # noqa: S603 - our own module
 
-    def _end(self) -> None:
+    def _mend(self) -> None:
+        """End who holds a log, and mend those that are damaged; the roles start again right after."""
+        folders = Folders(self.settings.data)
+        self._end(LOG_HOLDERS)
+        for child in self.children:
+            child.process = child.process if child.role == "api" else None
+        for path in (folder(name) for name in partitions(self.settings) for folder in (folders.spool, folders.hits)):
+            try:
+                if path.exists() and not is_sound(path):
+                    found = salvage(path, folders.positions)
+                    aside = str(found.aside.relative_to(self.settings.data))
+                    log.get().error("serve.log_mended", file=path.name, kept=found.kept, lost=found.lost, aside=aside)
+            except (OSError, sqlite3.Error) as error:
+                log.get().error("serve.log_not_mended", file=path.name, error=str(error))
+
+    def _end(self, order: Sequence[str]) -> None:
         """End in the order of the flow, so that what was taken in is carried on as far as it goes."""
-        log.get().info("serve.stop")
-        order = ("receiver", "worker", "storer", "responder", "api")
         for name in order:
             group = [c.process for c in self.children if c.role.partition(":")[0] == name and c.process is not None]
             for process in group:

@@ -4,12 +4,14 @@ It never writes the state store. Hits and the position "detected" (with the dire
 each block was read with) are one commit; a position without hits is saved once a second.
 """
 
+import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from sqlalchemy.exc import OperationalError
 
 from hinomi import hits as hits_module
 from hinomi import log
@@ -21,15 +23,18 @@ from hinomi.directory import load as load_directory
 from hinomi.errors import FullError
 from hinomi.event import Block, Event
 from hinomi.hits import Hit, RuleInfo
+from hinomi.runtime.damage import sound
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import HISTORY, LIVE, SPOOL_LANES, Folders
 from hinomi.runtime.wake import Waker, poke
 from hinomi.settings import Settings
-from hinomi.spool import Entry, Log, load_positions, save_position
+from hinomi.spool import Entry, Log, load_positions, newest_position, save_position
 from hinomi.state import State
 
 BLOCKS = 32
 EVIDENCE = 20
+PAUSE = 0.5
+"""Seconds between two tries to write on a disk that refuses."""
 _block = msgspec.msgpack.Decoder(Block).decode
 
 
@@ -81,6 +86,7 @@ class Worker:
         self.folders = Folders(settings.data)
         self.spool = Log(self.folders.spool(partition))
         self.hits = Log(self.folders.hits(partition), max_bytes=settings.spool.max_bytes, writable=True)
+        self.hits.never_below(newest_position(self.folders.positions, self.hits.id))
         self.reader = Reader(settings)
         self.rules = load(settings)
         self.detected = detected_of(self.hits, self.spool)
@@ -88,9 +94,12 @@ class Worker:
         self.directory = Directory()
         self._looked = self._saved = 0.0
         self.counted_only = 0
+        self._stopped: Callable[[], bool] = lambda: True
+        self._abandoned = False
 
     def run(self, waker: Waker, stop: Any) -> None:
         """Work until ``stop.is_set()``."""
+        self._stopped = stop.is_set
         while not stop.is_set():
             if not self.step():
                 waker.wait_blocking(1.0)
@@ -105,7 +114,9 @@ class Worker:
         pending: list[Hit] = []
         for row in rows:
             ruleset = self.rules.current()
-            pending += self._match(ruleset, _block(row.payload))
+            block = sound(self.spool, row, _block, aside=self.folders.damaged)
+            if block is not None:
+                pending += self._match(ruleset, block)
             self.detected[row.lane].seq = row.seq
             urgent = any(hit.rule.urgent for hit in pending)
             if urgent or len(pending) > 2000:
@@ -120,8 +131,13 @@ class Worker:
         if now - self._looked < 1.0:
             return
         self._looked = now
-        with self.state.read() as conn:
-            self.directory = load_directory(conn)
+        try:
+            with self.state.read() as conn:
+                self.directory = load_directory(conn)
+        except OperationalError as error:  # the state store is away: the directory stays what it was
+            if not self.directory.version:
+                raise
+            log.get().error("worker.state_away", error=str(error))
         for lane in self.detected.values():
             versions = lane.versions
             if not versions or versions[-1][1] != self.directory.version:
@@ -158,12 +174,8 @@ class Worker:
             for lane, found in (("urgent", urgent), ("rest", rest))
             if found
         ]
-        try:
-            self.hits.append(entries, state)
-        except FullError:  # the responder is far behind: what is urgent goes in, the rest is only counted
-            self.counted_only += len(rest)
-            log.get().error("worker.hits_full", counted_only=self.counted_only)
-            self.hits.append([entry for entry in entries if entry.lane == "urgent"], state, force=True)
+        if not self._append(entries, state):
+            return
         failpoint("worker.after_commit")
         self._saved = time.monotonic()
         save_position(
@@ -172,8 +184,33 @@ class Worker:
         if entries:
             poke(self.folders.run, "responder")
         poke(self.folders.run, "storer")
+        self._trim()
+
+    def _append(self, entries: list[Entry], state: dict[str, bytes]) -> bool:
+        """Make hits and position durable; wait for a disk that refuses, unless it is time to stop."""
+        force = False
+        while not self._abandoned:
+            try:
+                self.hits.append(entries, state, force=force)
+                return True
+            except FullError:  # the responder is far behind: what is urgent goes in, the rest is only counted
+                self.counted_only += sum(entry.records for entry in entries if entry.lane != "urgent")
+                log.get().error("worker.hits_full", counted_only=self.counted_only)
+                entries, force = [entry for entry in entries if entry.lane == "urgent"], True
+            except sqlite3.OperationalError as error:
+                log.get().error("worker.not_written", partition=self.partition, error=str(error))
+                if self._stopped():
+                    self._abandoned = True  # the position stays where it was: these blocks are matched again
+                else:
+                    time.sleep(PAUSE)
+        return False
+
+    def _trim(self) -> None:
         if done := load_positions(self.folders.positions, self.hits.id, ["responder"]):
-            self.hits.trim(done)
+            try:
+                self.hits.trim(done)
+            except sqlite3.OperationalError as error:
+                log.get().error("worker.not_trimmed", partition=self.partition, error=str(error))
 
     def close(self) -> None:
         """Save what is detected and close the logs."""

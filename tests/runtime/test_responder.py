@@ -1,13 +1,13 @@
 """The responder ends when it cannot go on, so that the supervisor can start it again."""
 
 import asyncio
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from hinomi.clock import SystemClock
 from hinomi.detections import load
+from hinomi.errors import IntegrityError
 from hinomi.runtime.folders import Folders, partitions
 from hinomi.runtime.parts import build_core
 from hinomi.runtime.responder import Responder
@@ -30,6 +30,6 @@ def test_a_fault_ends_it_and_does_not_hang(tmp_path: Path) -> None:
         finally:
             waker.close()
 
-    with pytest.raises(sqlite3.DatabaseError):
+    with pytest.raises(IntegrityError):
         asyncio.run(run())
     core.state.close()

@@ -96,6 +96,10 @@ class Desk:
         eventually(lambda: len(self.lines()) >= count)
         return self.lines()
 
+    def wait_turns(self, count: int) -> None:
+        """Let the sources look ``count`` times more (they look every 20 ms)."""
+        time.sleep(0.1 * count)
+
     def now(self) -> datetime:
         return datetime.now(UTC)
 

@@ -1,7 +1,10 @@
 """Files that grow, move, are copied over and cut off: every line once, and none lost."""
 
+import gzip
 import os
 import shutil
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -171,3 +174,176 @@ def test_a_full_spool_makes_the_file_wait_and_nothing_is_lost(tail: Any) -> None
     tail.more = {}
     tail.start()
     assert tail.wait(4000) == path.read_bytes().splitlines()
+
+
+def test_a_renamed_file_is_followed_until_its_writer_is_done(tail: Any) -> None:
+    path = tail.logs / "a.log"
+    path.write_bytes(numbered(0, 10))
+    tail.start()
+    expect(tail, 10)
+    writer = path.open("ab")
+    path.rename(tail.logs / "a.1")
+    tail.wait_turns(3)  # it has been missed by now
+    writer.write(numbered(10, 20))
+    writer.close()
+    expect(tail, 20)
+
+
+def test_a_torn_last_line_of_a_deleted_file_is_taken_once_it_is_quiet(tail: Any) -> None:
+    tail.sources["log"]["linger"] = 0.1
+    path = tail.logs / "a.log"
+    path.write_bytes(numbered(0, 3) + b"line 000003")
+    tail.start()
+    expect(tail, 3)
+    path.unlink()
+    expect(tail, 4)
+
+
+def test_a_path_that_is_not_there_yet_and_folders_that_come_later(desk: Any) -> None:
+    desk.sources = {
+        "log": {"kind": "file", "path": [str(desk.logs / "*/app*.log"), str(desk.logs / "one.txt")], "poll": 0.02}
+    }
+    desk.start()
+    desk.wait_turns(3)
+    (desk.logs / "later").mkdir()
+    (desk.logs / "later" / "app-1.log").write_bytes(numbered(0, 5))
+    expect(desk, 5)
+    (desk.logs / "one.txt").write_bytes(numbered(5, 7))
+    expect(desk, 7)
+
+
+def test_what_is_no_file_or_cannot_be_read_stops_no_other(tail: Any) -> None:
+    (tail.logs / "a.log").mkdir()
+    (tail.logs / "b.log").symlink_to(tail.logs / "b.log")  # to itself
+    (tail.logs / "c.log").symlink_to(tail.logs / "nowhere")
+    (tail.logs / "d.log").write_bytes(gzip.compress(numbered(0, 9)))
+    (tail.logs / "e.log").write_bytes(numbered(0, 5))
+    tail.start()
+    expect(tail, 5)
+    (tail.logs / "a.log").rmdir()
+    (tail.logs / "a.log").write_bytes(numbered(5, 8))
+    expect(tail, 8)
+
+
+def test_a_link_that_is_swapped(tail: Any) -> None:
+    (tail.logs / "one").write_bytes(numbered(0, 5))
+    (tail.logs / "two").write_bytes(numbered(5, 9))
+    (tail.logs / "now.log").symlink_to("one")
+    tail.start()
+    expect(tail, 5)
+    (tail.logs / "next").symlink_to("two")
+    (tail.logs / "next").rename(tail.logs / "now.log")
+    expect(tail, 9)
+
+
+def test_rewritten_in_place_to_the_same_size(tail: Any) -> None:
+    path = tail.logs / "a.log"
+    path.write_bytes(numbered(0, 5))
+    tail.start()
+    expect(tail, 5)
+    with path.open("r+b") as file:
+        file.write(numbered(5, 10))
+    expect(tail, 10)
+
+
+def test_deleted_and_made_again_with_the_same_name_at_once(tail: Any) -> None:
+    path = tail.logs / "a.log"
+    tail.start()
+    for round_ in range(5):
+        path.unlink(missing_ok=True)
+        path.write_bytes(numbered(round_ * 10, round_ * 10 + 10))
+        expect(tail, round_ * 10 + 10)
+
+
+def test_moved_to_another_folder_by_copy_and_delete(desk: Any) -> None:
+    desk.sources = {"log": {"kind": "file", "path": str(desk.logs / "**/*.log"), "poll": 0.02}}
+    desk.sources["log"]["path"] = [str(desk.logs / "*.log"), str(desk.logs / "old/*.log")]
+    path = desk.logs / "a.log"
+    path.write_bytes(numbered(0, 10))
+    desk.start()
+    expect(desk, 10)
+    (desk.logs / "old").mkdir()
+    shutil.copy(path, desk.logs / "moving")
+    path.unlink()
+    (desk.logs / "moving").rename(desk.logs / "old" / "a.log")
+    desk.wait_turns(3)
+    with (desk.logs / "old" / "a.log").open("ab") as file:
+        file.write(numbered(10, 15))
+    expect(desk, 15)
+
+
+def test_rotated_twice_while_nobody_looked(tail: Any) -> None:
+    path = tail.logs / "a.log"
+    path.write_bytes(numbered(0, 10))
+    tail.start()
+    expect(tail, 10)
+    tail.stop()
+    for first, name in ((10, "a.2.log"), (20, "a.1.log")):
+        with path.open("ab") as file:
+            file.write(numbered(first, first + 10))
+        path.rename(tail.logs / name)
+    path.write_bytes(numbered(30, 40))
+    tail.start()
+    assert sorted(tail.wait(40)) == [b"line %06d" % n for n in range(40)]
+
+
+def test_a_whole_file_is_not_read_again_after_a_restart_but_when_it_is_another(desk: Any) -> None:
+    desk.sources = {"a": {"kind": "file", "path": str(desk.logs / "*.json"), "poll": 0.02, "framing": "json_array"}}
+    path = desk.logs / "a.json"
+    path.write_bytes(b'[{"n":1},{"n":2}]')
+    desk.start()
+    assert desk.wait(2) == [b'{"n":1}', b'{"n":2}']
+    desk.stop()
+    desk.start()
+    desk.wait_turns(5)
+    assert len(desk.lines()) == 2
+    path.write_bytes(b'[{"n":3}]')
+    assert desk.wait(3)[2:] == [b'{"n":3}']
+
+
+def test_a_stray_quote_in_a_csv_holds_nobody_up(desk: Any) -> None:
+    desk.sources = {"c": {"kind": "file", "path": str(desk.logs / "*.csv"), "poll": 0.02, "framing": "csv"}}
+    path = desk.logs / "a.csv"
+    path.write_bytes(b'k,v\n1,5" disk\n2,b\n3,"never closed\n' + b"".join(b"%d,x\n" % n for n in range(4, 30_000)))
+    desk.start()
+    lines = desk.wait(29_999)
+    assert lines[:3] == [b'1,5" disk', b"2,b", b'3,"never closed']
+    assert lines[-1] == b"29999,x"
+    assert len(lines) == 29_999
+
+
+@pytest.fixture
+def mounts() -> Any:
+    """Mount a folder over another one, as root; what is left is unmounted."""
+    made: list[Path] = []
+
+    def mount(real: Path, at: Path) -> None:
+        done = subprocess.run(["mount", "--bind", real, at], capture_output=True, text=True, check=False)
+        if done.returncode:
+            pytest.skip(f"mounting is refused here: {done.stderr.strip()}")
+        made.append(at)
+
+    yield mount
+    for at in made:
+        subprocess.run(["umount", "-l", at], capture_output=True, check=False)
+
+
+def test_a_folder_that_is_unmounted_and_comes_back(desk: Any, mounts: Any, tmp_path: Path) -> None:
+    real = tmp_path / "real"
+    real.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", real], capture_output=True, check=False)
+    try:
+        mounts(real, desk.logs)
+        desk.sources = {"log": {"kind": "file", "path": str(desk.logs / "*.log"), "poll": 0.02, "linger": 0.0}}
+        path = real / "a.log"
+        path.write_bytes(numbered(0, 10) + b"line 0000")
+        desk.start()
+        expect(desk, 10)
+        subprocess.run(["umount", "-l", desk.logs], check=True)
+        desk.wait_turns(5)
+        with path.open("ab") as file:
+            file.write(b"10\n" + numbered(11, 20))
+        mounts(real, desk.logs)
+        expect(desk, 20)
+    finally:
+        subprocess.run(["umount", "-l", real], capture_output=True, check=False)

@@ -5,14 +5,26 @@ import http.client
 import json
 import os
 import socket
+import time
+import tracemalloc
 import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+import zstandard
 
 from hinomi.api import keys
 from hinomi.clock import iso
 from hinomi.tenancy import SCOPES, Grant
+
+
+def eventually(look: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return found
 
 
 class Door:
@@ -48,8 +60,6 @@ class Door:
 def door(desk: Any) -> Door:
     made = Door(desk)
     desk.start()
-    import time
-
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", made.port), 1).close()
@@ -130,8 +140,6 @@ def test_no_room_is_429_and_the_sender_may_come_again(desk: Any) -> None:
     made = Door(desk)
     desk.more["spool"] = {"max_bytes": 1 << 20}
     desk.start()
-    import time
-
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", made.port), 1).close()
@@ -148,3 +156,71 @@ def test_no_room_is_429_and_the_sender_may_come_again(desk: Any) -> None:
     assert 429 in answers
     assert set(answers) == {200, 429}
     assert len(desk.lines()) == accepted
+
+
+def test_packed_bodies_of_several_members_are_read_whole(door: Door) -> None:
+    parts = [b"one\ntwo\n", b"three\n"]
+    assert door.post(b"".join(map(gzip.compress, parts)), Content_Encoding="gzip")[:2] == (200, {"accepted": 3})
+    packer = zstandard.ZstdCompressor()
+    assert door.post(b"".join(map(packer.compress, parts)), Content_Encoding="zstd")[:2] == (200, {"accepted": 3})
+    assert door.desk.lines() == [b"one", b"two", b"three"] * 2
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "zstd"])
+def test_a_packed_body_that_is_cut_off_or_packed_twice_is_refused_whole(door: Door, encoding: str) -> None:
+    pack = gzip.compress if encoding == "gzip" else zstandard.ZstdCompressor().compress
+    packed = pack(b"\n".join(b"line %d" % n for n in range(5000)))
+    assert door.post(packed[:-5], Content_Encoding=encoding)[0] == 400
+    assert door.post(packed + b"more", Content_Encoding=encoding)[0] == 400
+    assert door.post(pack(packed), Content_Encoding=encoding)[0] == 415
+    assert door.post(packed)[0] == 415
+    assert door.post(packed, Content_Encoding="gzip, gzip")[0] == 415
+    assert door.desk.lines() == []
+
+
+def test_bombs_cost_no_memory(door: Door) -> None:
+    packed = zstandard.ZstdCompressor(level=19).compress(bytes(1 << 28))
+    members = gzip.compress(gzip.compress(bytes(1 << 26)))
+    endless = gzip.compress(bytes(1 << 20)) * 150
+    tracemalloc.start()
+    assert door.post(packed, Content_Encoding="zstd")[0] == 413
+    assert door.post(members, Content_Encoding="gzip")[0] in (413, 415)
+    assert door.post(endless, Content_Encoding="gzip")[0] == 413
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 40 << 20
+    assert door.desk.lines() == []
+
+
+def test_a_body_that_is_cut_off_leaves_nothing(door: Door) -> None:
+    for head in (b"Content-Length: 1000", b"Transfer-Encoding: chunked"):
+        with socket.create_connection(("127.0.0.1", door.port), 5) as raw:
+            line = b"POST /v1/events/a HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\n" % door.secret.encode()
+            body = b"1\n2\n" if head.startswith(b"Content") else b"4\r\n1\n2\n\r\n"
+            raw.sendall(line + head + b"\r\n\r\n" + body)
+    assert door.post(b"after")[0] == 200
+    assert door.desk.lines() == [b"after"]
+
+
+def test_a_revoked_key_ends_on_a_connection_that_lives(door: Door) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=10)
+
+    def status() -> int:
+        connection.request("POST", "/v1/events/a", b"x", {"Authorization": f"Bearer {door.secret}"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    assert status() == 200
+    with door.desk.state.write() as conn:
+        conn.exec_driver_sql("UPDATE api_key SET revoked_at=?", (iso(door.desk.now()),))
+    assert eventually(lambda: status() == 401)
+    connection.close()
+
+
+def test_a_batch_sent_twice_at_once_counts_once(door: Door) -> None:
+    body = b"\n".join(b"%06d" % n for n in range(2000))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: door.post(body, Hinomi_Batch="same")[:2], range(8)))
+    assert sorted(answer[1].popitem() for answer in answers) == [("accepted", 2000)] + [("duplicate", 2000)] * 7
+    assert len(door.desk.lines()) == 2000
