@@ -1,9 +1,11 @@
 """Defender for Endpoint alerts: ``GET /api/alerts``, by time boundary, oldest first.
 
 Page: learn.microsoft.com/defender-endpoint/api/get-alerts. ``$top`` caps the total and there is no next
-link, so the next question starts at the last time seen; known versions are left out by the source.
+link, so the next question starts at the last time seen; known versions are left out by the source. A page
+that fails again and again is asked for alert by alert: one that cannot be given with its evidence comes without.
 """
 
+import hashlib
 from datetime import timedelta
 from typing import Any
 
@@ -11,13 +13,16 @@ import httpx2
 import orjson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from hinomi.clock import SystemClock, parse_iso
-from hinomi.collectors.pulls import Page, PullError, pulls
+from hinomi import log
+from hinomi.clock import SystemClock, iso, parse_iso
+from hinomi.collectors.pulls import Page, PullError, pulls, seconds_of
 from hinomi.collectors.pulls.oauth import OAuthClient, TokenError, settings_of
 from hinomi.collectors.times import to_iso
 from hinomi.errors import ConfigError
 
 TOP = 1000
+FEW, PATIENCE = 20, 3
+"""After so many failures on one page, so few alerts are asked for one by one."""
 
 
 class Own(BaseModel):
@@ -43,53 +48,91 @@ class DefenderAlerts:
             raise ConfigError(
                 "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()), hint="days_back, overlap, top"
             ) from error
-        self._top = self._own.top
+        self._top, self._few, self._failed = self._own.top, FEW, 0
 
     async def fetch(self, cursor: str | None) -> Page:
         """Return the page after a cursor."""
+        now = SystemClock().now()
         start = (
-            parse_iso(cursor) - timedelta(seconds=self._own.overlap)
+            parse_iso(cursor) - timedelta(seconds=self._own.overlap, milliseconds=1)
             if cursor
-            else SystemClock().now() - timedelta(days=self._own.days_back)
+            else now - timedelta(days=self._own.days_back)
         )
         boundary = start.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        query = {
-            "$filter": f"lastUpdateTime gt {boundary}",
-            "$orderby": "lastUpdateTime asc",
-            "$top": str(self._top),
-            "$expand": "evidence",
-        }
-        found = await self._get(query)
+        found, full = await self._after(boundary)
         times = [t for alert in found if (t := to_iso(str(alert.get("lastUpdateTime", ""))))]
-        newest = max(times, default=cursor or boundary)
-        full = len(found) >= self._top
+        newest = min(
+            max(times, default=cursor or boundary), iso(now)
+        )  # a time to come would hide what comes until then
         if full and cursor is not None and newest <= cursor:  # one instant holds more than a page: ask for more at once
-            self._top = min(self._top * 2, 10_000)
+            self._top, self._few = min(self._top * 2, 10_000), min(self._few * 2, 10_000)
         elif not full:
-            self._top = self._own.top
-        records = [(f"{alert.get('id')}@{alert.get('lastUpdateTime')}", orjson.dumps(alert)) for alert in found]
-        return Page(records, max(newest, cursor or newest), last=not full)
+            self._top, self._few = self._own.top, FEW
+        return Page(
+            [(_version(alert), orjson.dumps(alert)) for alert in found], max(newest, cursor or newest), not full
+        )
 
-    async def _get(self, query: dict[str, str]) -> list[dict[str, Any]]:
+    async def _after(self, boundary: str) -> tuple[list[dict[str, Any]], bool]:
+        """Return what was updated after a time, and whether there is more."""
+        which = f"lastUpdateTime gt {boundary}"
+        if self._failed < PATIENCE:
+            try:
+                found = await self._get(which, self._top)
+            except PullError as error:
+                self._failed += error.broken
+                raise
+            self._failed = 0
+            return found, len(found) >= self._top
+        few = await self._get(which, self._few, evidence=False)
+        found = [await self._whole(alert) for alert in few]
+        full = len(few) >= self._few
+        if not full:  # through: the next question is a whole one again
+            self._failed = PATIENCE - 1
+        return found, full
+
+    async def _whole(self, alert: dict[str, Any]) -> dict[str, Any]:
+        quoted = str(alert.get("id")).replace("'", "''")
+        try:
+            found = await self._get(f"id eq '{quoted}'", 2)
+        except PullError as error:
+            if not error.broken:
+                raise
+            log.get().error("pull.without_evidence", alert=str(alert.get("id")), error=str(error))
+            found = []
+        return next((one for one in found if _version(one) == _version(alert)), alert)
+
+    async def _get(self, which: str, top: int, *, evidence: bool = True) -> list[dict[str, Any]]:
+        query = {"$filter": which, "$orderby": "lastUpdateTime asc", "$top": str(top)}
+        if evidence:
+            query["$expand"] = "evidence"
         try:
             response = await self._client.request("GET", "/api/alerts", params=query)
         except TokenError as error:
             raise PullError(str(error), permanent=error.permanent) from error
         except httpx2.HTTPError as error:
-            raise PullError(f"no answer: {type(error).__name__}") from error
-        if response.status_code != 200:
-            wait = response.headers.get("retry-after", "")
+            raise PullError(f"no answer: {type(error).__name__}", broken=True) from error
+        if (status := response.status_code) != 200:
             raise PullError(
-                f"answer {response.status_code}",
-                retry_after=float(wait) if wait.isdigit() else None,
-                permanent=response.status_code in (400, 403),
+                f"answer {status}",
+                retry_after=seconds_of(response.headers.get("retry-after")),
+                permanent=status in (400, 403),
+                broken=status >= 500,
             )
         try:
             value = response.json()["value"]
         except (ValueError, KeyError, TypeError) as error:
-            raise PullError("the answer is not a list of alerts") from error
+            raise PullError("the answer is not a list of alerts", broken=True) from error
+        if not isinstance(value, list):
+            raise PullError("the answer is not a list of alerts", broken=True)
         return [item for item in value if isinstance(item, dict)]
 
     async def close(self) -> None:
         """Close connections."""
         await self._client.close()
+
+
+def _version(alert: dict[str, Any]) -> str:
+    """Return what tells one version of an alert from every other record."""
+    if alert.get("id") and alert.get("lastUpdateTime"):
+        return f"{alert['id']}@{alert['lastUpdateTime']}"
+    return hashlib.blake2b(orjson.dumps(alert), digest_size=16).hexdigest()

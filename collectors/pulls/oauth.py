@@ -91,9 +91,12 @@ class OAuthClient:
         if response.status_code != 200:
             refused = response.status_code in (400, 401, 403)
             raise TokenError(f"the token server answers {response.status_code}", permanent=refused)
-        body = response.json()
-        self._token = str(body["access_token"])
-        self._ends = time.monotonic() + max(float(body.get("expires_in", 3600)) - 60, 1.0)
+        try:
+            body = response.json()
+            self._token, lives = str(body["access_token"]), float(body.get("expires_in", 3600))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise TokenError("the token server's answer holds no token", permanent=False) from error
+        self._ends = time.monotonic() + max(lives - 60, 1.0)
         return self._token
 
     async def close(self) -> None:

@@ -18,6 +18,8 @@ from hinomi.errors import ConfigError
 
 SEEN = 5000
 LONGEST_PAUSE = 300.0
+LONGEST_WAIT = 3600.0
+"""Seconds that a vendor may have us wait."""
 
 
 class PullSettings(BaseModel):
@@ -68,16 +70,17 @@ class PullSource:
             self._failures += 1
             jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
             pause: float = min(self.own.interval * 2 ** min(self._failures, 6), LONGEST_PAUSE) * jitter
-            pause = max(pause, error.retry_after or 0.0)
+            pause = max(pause, min(error.retry_after or 0.0, LONGEST_WAIT))
             log.get().error(
                 "pull.failed", source=self.name, error=str(error), failures=self._failures, again_in=round(pause, 1)
             )
             return pause
         self._failures = 0
-        await self._keep(page, sink)
-        return self.own.interval if page.last else 0.0
+        moved = await self._keep(page, sink)
+        return self.own.interval if page.last or not moved else 0.0
 
-    async def _keep(self, page: Page, sink: Sink) -> None:
+    async def _keep(self, page: Page, sink: Sink) -> bool:
+        """Make a page's new records and its cursor durable; return whether there was anything new."""
         seen: list[str] = json.loads(sink.state("seen") or b"[]")
         known = set(seen)
         fresh = []
@@ -90,10 +93,13 @@ class PullSource:
         if backfill and page.last:
             state["live"] = b"1"
         if not fresh and sink.state("cursor") == state["cursor"] and "live" not in state:
-            return
-        state["seen"] = json.dumps((seen + [vendor_id for vendor_id, _ in fresh])[-SEEN:]).encode()
+            return False
+        asked = dict.fromkeys(vendor_id for vendor_id, _ in page.records)
+        kept = [vendor_id for vendor_id in seen if vendor_id not in asked] + list(asked)  # the newest asked for, last
+        state["seen"] = json.dumps(kept[-max(SEEN, len(asked)) :]).encode()
         records = [(f"{page.cursor}:{vendor_id}", raw) for vendor_id, raw in fresh]
         await sink.put(Batch(records, state, backfill=backfill))
+        return True
 
 
 def _text(value: bytes | None) -> str | None:
