@@ -5,10 +5,12 @@ cannot be decoded becomes U+FFFD, and the raw bytes are kept where the text does
 """
 
 import codecs
+from functools import lru_cache
 from typing import NamedTuple
 
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 TRIALS = ("utf-8", "cp932", "euc_jp")
+LARGE = 1 << 18
 
 
 class Decoded(NamedTuple):
@@ -21,6 +23,16 @@ class Decoded(NamedTuple):
 
 def decode(raw: bytes, declared: str = "") -> Decoded:
     """Decode one record; never fails."""
+    return _decode(raw, declared) if len(raw) < LARGE else _decode_large(raw, declared)
+
+
+@lru_cache(maxsize=1)
+def _decode_large(raw: bytes, declared: str) -> Decoded:
+    """Decode a large record once, though each format and the reader ask for it."""
+    return _decode(raw, declared)
+
+
+def _decode(raw: bytes, declared: str) -> Decoded:
     for bom, name in BOMS:
         if raw.startswith(bom):
             body = raw if name == "utf-8-sig" else raw[len(bom) :]

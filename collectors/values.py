@@ -6,12 +6,17 @@ place, so the slow path reads what a person would. Depth is bounded: what is dee
 
 import json
 import math
+import re
+from itertools import islice
 from typing import Any, NamedTuple
 
 import orjson
 
 INT64 = (-(2**63), 2**63 - 1)
 DEEPEST = 64
+MOST_TOKENS = 500_000
+_TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[{\]}]', re.DOTALL)
+"""A string, or a bracket outside of one; linear, whatever the text."""
 LONGEST, HEAD, TAIL = 65_536, 49_152, 16_383
 """A longer string keeps its first HEAD and last TAIL characters, so that all executors see the same."""
 
@@ -31,9 +36,10 @@ def loads(text: str) -> Parsed:
             return Parsed(value, [])  # as many keys as colons behind quotes: none stands twice
     except (orjson.JSONDecodeError, UnicodeEncodeError, RecursionError):
         pass
-    if _depth(text) > 500:
-        return Parsed(None, [])
-    return _slow(text)
+    repaired: list[str] = []
+    if _brackets(text) > DEEPEST:
+        text = _shallow(text, repaired)
+    return _slow(text, repaired)
 
 
 def _keys(value: Any) -> int:
@@ -42,24 +48,43 @@ def _keys(value: Any) -> int:
     return sum(_keys(item) for item in value if isinstance(item, dict | list)) if isinstance(value, list) else 0
 
 
-def _depth(text: str) -> int:
+def _brackets(text: str) -> int:
     """Return a bound of the nesting (brackets in strings count too), cheaply."""
-    return max(text.count("{"), text.count("["))
+    return text.count("{") + text.count("[")
 
 
-def _slow(text: str) -> Parsed:
-    repaired: list[str] = []
+def _shallow(text: str, repaired: list[str]) -> str:
+    """Return the text with each value that lies too deep replaced by one character, so that the rest can be read."""
+    parts: list[str] = []
+    depth = at = start = 0
+    for token in islice(_TOKEN.finditer(text), MOST_TOKENS):
+        if (sign := token[0][0]) == '"':
+            continue
+        if sign in "[{":
+            depth += 1
+            if depth == DEEPEST + 1:
+                start = token.start()
+        else:
+            depth -= 1
+            if depth == DEEPEST:
+                parts += (text[at:start], '"\ufffd"')
+                at = token.end()
+    if parts:
+        repaired.append("*")
+    return "".join((*parts, text[at:]))
 
+
+def _slow(text: str, repaired: list[str]) -> Parsed:
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        found = dict(items)
+        if len(found) == len(items):
+            return found
+        several: dict[str, list[Any]] = {}
         for key, value in items:
-            if key in found:
-                repaired.append(key)
-                first = found[key]
-                found[key] = [*first, value] if isinstance(first, list) else [first, value]
-            else:
-                found[key] = value
-        return found
+            several.setdefault(key, []).append(value)
+        twice = {key: values for key, values in several.items() if len(values) > 1}
+        repaired.extend(twice)
+        return found | twice
 
     def number(digits: str) -> int | str:
         return int(digits) if len(digits) < 20 else digits

@@ -1,4 +1,6 @@
+import importlib.util
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +42,19 @@ def shared_data() -> Path:
     if not (SHARED / "data").is_dir():
         pytest.skip("needs ../shared/data")
     return SHARED / "data"
+
+
+@pytest.fixture(scope="session")
+def world_module() -> Any:
+    """The small world of the end-to-end tests, for tests of what goes wrong in it."""
+    path = Path(__file__).parent / "e2e" / "world.py"
+    spec = importlib.util.spec_from_file_location("hinomi_test_world", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(spec.name, module)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture

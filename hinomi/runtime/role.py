@@ -130,10 +130,12 @@ def run_api(settings: Settings, _: str) -> None:
     from hinomi.api.app import create_app
     from hinomi.runtime.parts import build_core, build_deps
 
+    stop = _stop_at_signal()  # uvicorn raises the signal that ended it once more: it must find this handler
     host, port = settings.api.address
     app = create_app(build_deps(build_core(settings)))
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3)
-    uvicorn.Server(config).run()
+    if not stop.is_set():
+        uvicorn.Server(config).run()
 
 
 ROLES: dict[str, Callable[[Settings, str], None]] = {

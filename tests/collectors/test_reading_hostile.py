@@ -83,9 +83,35 @@ def test_a_ten_megabyte_line_is_cut_where_all_executors_see_the_same() -> None:
     assert base64.b64decode(event["hinomi.original.base64"]) == raw
 
 
+DEEP = [b"[" * 100_000 + b"]" * 100_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000]
+
+
+@pytest.mark.parametrize("deep", DEEP, ids=["lists", "objects"])
+def test_what_lies_too_deep_hides_nothing_beside_it(deep: bytes) -> None:
+    raw = sysmon('"evil.exe"').encode()[:-1] + b',"d":' + deep + b',"User":"AOBA\\\\sato"}'
+    event = read(raw)
+    assert event["process.command_line"] == "evil.exe"
+    assert event["user.name"] == "sato"
+    assert "*" in event["hinomi.original.repaired"]
+    assert base64.b64decode(event["hinomi.original.base64"]) == raw
+
+
+def test_a_bad_value_among_many_objects_hides_nothing() -> None:
+    many = ",".join('{"n":1}' for _ in range(1000))
+    event = read((sysmon("NaN")[:-1] + f',"list":[{many}]}}').encode())
+    assert event["process.command_line"] == "NaN"
+
+
+def test_a_key_that_stands_very_often_is_all_there() -> None:
+    often = ",".join(f'"CommandLine":"c{n}"' for n in range(50_000))
+    event = read((sysmon('"first"')[:-1] + "," + often + "}").encode())
+    assert {"first", "c0", "c49999"} <= set(event["process.command_line"])
+
+
 def test_hostile_lines_cost_little_each() -> None:
     for raw in (
         b'{"a":' * 100_000,
+        sysmon('"x"').encode()[:-1] + b',"CommandLine":"x"' * 500_000 + b"}",
         json.dumps({f"f{n}": n for n in range(10_000)} | {"EventID": 1, "Channel": "x"}).encode(),
     ):
         started = time.process_time()
