@@ -135,7 +135,7 @@ class Log:
 
     def _rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
         with self._sound():
-            return self._reads.execute(query, values).fetchall()  # type: ignore[arg-type]  # what SQLite stores
+            return self._reads.execute(query, values).fetchall()
 
     def states(self, prefix: str) -> dict[str, bytes]:
         """Return all state whose key starts with ``prefix``."""

@@ -250,7 +250,7 @@ class FileSource:
             if not data:
                 break
             tail.fed += len(data)
-            await self._put(tail, tail.framing.feed(data), sink)  # type: ignore[union-attr]  # a stream: its kind was asked
+            await self._put(tail, tail.framing.feed(data), sink)
         return True
 
     async def _put(self, tail: Tail, cuts: list[Cut], sink: Sink) -> None:

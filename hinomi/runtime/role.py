@@ -7,6 +7,7 @@ when the supervisor that started it is gone.
 import argparse
 import asyncio
 import ctypes
+import faulthandler
 import gc
 import os
 import signal
@@ -160,6 +161,7 @@ def main() -> None:
     args = parser.parse_args()
     _die_with_parent()
     log.configure(args.role)
+    faulthandler.enable()  # a crash of native code says where it was
     name, _, argument = args.role.partition(":")
     started = time.monotonic()
     log.get().info("role.start", pid=os.getpid())

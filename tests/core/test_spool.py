@@ -53,7 +53,7 @@ def test_what_was_appended_survives_kill_9(tmp_path: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     acknowledged = int(done.stdout.split()[-1])
     log = Log(tmp_path / "a.db")
-    kept = [int(row.payload) for row in log.read(0, limit=10_000)]
+    kept = [int(row.payload or b"-1") for row in log.read(0, limit=10_000)]
     assert kept == list(range(acknowledged + 1))
     assert log.state("n") == str(acknowledged).encode()
 

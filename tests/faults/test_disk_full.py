@@ -19,6 +19,8 @@ SAID = {
     "responder": "responder.commit_failed",
 }
 
+pytestmark = pytest.mark.timeout(300)
+
 
 @pytest.fixture
 def world(world_module: Any, tmp_path: Path) -> Iterator[Any]:

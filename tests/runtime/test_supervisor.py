@@ -3,16 +3,20 @@
 import json
 import os
 import signal
+import sqlite3
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from hinomi.spool import Log
+from hinomi.salvage import is_sound
+
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
@@ -118,11 +122,12 @@ def test_a_log_damaged_while_serve_runs_is_mended_and_the_rest_is_delivered(worl
     os.kill(storer, signal.SIGSTOP)  # so that there is something in the spool
     for batch in range(30):
         assert world.post(lines_of(batch))[0] == 200
-    for victim in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+    victims = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for victim in victims:
         victim.kill()
     process.wait(60)
+    psutil.wait_procs(victims, timeout=60)
     path = world.config.parent / "data" / "spool" / "trusted-0.db"
-    Log(path, writable=True).close()  # the WAL goes into the file
     damage_a_page_with_blocks(path)
     process = world.serve()
     assert eventually(lambda: world.post(lines_of(900))[0] == 200)
@@ -137,9 +142,12 @@ def test_a_log_damaged_while_serve_runs_is_mended_and_the_rest_is_delivered(worl
 
 
 def damage_a_page_with_blocks(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    for page in range(4096 * 3, len(content), 4096):
-        if content[page] == 13 and b"events" in content[page : page + 4096]:  # a leaf of the table of blocks
-            content[page : page + 4096] = bytes(4096)
-            break
-    path.write_bytes(content)
+    """Zero the page that a block of the middle lies on."""
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+        (payload,) = db.execute("SELECT payload FROM block ORDER BY seq LIMIT 1 OFFSET 10").fetchone()
+    with path.open("r+b") as file:
+        page = file.read().index(payload) // 4096
+        file.seek(page * 4096)
+        file.write(bytes(4096))
+    assert not is_sound(path)

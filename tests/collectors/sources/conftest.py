@@ -83,7 +83,7 @@ class Desk:
             log = Log(path)
             for lane in SPOOL_LANES:
                 found += [
-                    (row.seq, msgspec.msgpack.decode(row.payload, type=Block))
+                    (row.seq, msgspec.msgpack.decode(row.payload or b"", type=Block))
                     for row in log.read(0, lane=lane, limit=100_000)
                 ]
             log.close()
