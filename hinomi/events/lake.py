@@ -22,7 +22,7 @@ from deltalake import CommitProperties, DeltaTable, PostCommitHookProperties, Qu
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from hinomi.clock import iso, parse_iso
-from hinomi.errors import ConflictError
+from hinomi.errors import ConflictError, HinomiError
 from hinomi.event import Event
 from hinomi.events import Aggregate, Bucket, Flush, Found, Query, stores
 from hinomi.events.candidate_sql import filter_sql
@@ -72,6 +72,12 @@ class Lake:
         """Commit the flush's rows, egress first; blocks that are in already are dropped."""
         if self._lock is None:
             raise ConflictError("this lake was opened to read", where=self.folder)
+        try:
+            self._append(flush)
+        except DeltaError as error:  # a full disk, a table that cannot be read: nothing was lost, it may be tried again
+            raise HinomiError(f"the lake cannot be written: {error}", where=self.folder) from error
+
+    def _append(self, flush: Flush) -> None:
         for name in ("egress", "events"):
             done = self._version(name, flush.app_id)
             left = [(seq, events) for seq, events in flush.blocks if seq > done]
