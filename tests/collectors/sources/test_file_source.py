@@ -347,3 +347,14 @@ def test_a_folder_that_is_unmounted_and_comes_back(desk: Any, mounts: Any, tmp_p
         expect(desk, 20)
     finally:
         subprocess.run(["umount", "-l", real], capture_output=True, check=False)
+
+
+def test_a_line_without_an_end_is_cut_and_the_stream_goes_on(tail: Any) -> None:
+    with (tail.logs / "a.log").open("wb") as file:
+        for _ in range(40):
+            file.write(b"x" * (1 << 20))
+        file.write(b"\nnext\n")
+    tail.start()
+    lines = tail.wait(4)
+    assert [len(line) for line in lines[:3]] == [16 << 20, 16 << 20, 8 << 20]
+    assert lines[3] == b"next"
