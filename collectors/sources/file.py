@@ -42,7 +42,7 @@ class FileSettings(BaseModel):
     path: str | list[str] = Field(description="Path or glob, or several; relative to the settings file.")
     poll: float = Field(default=0.25, gt=0, description="Seconds between looks.")
     linger: float = Field(
-        default=10.0, ge=0, description="Seconds a renamed or deleted file is followed after its last byte."
+        default=10.0, ge=0, description="Seconds that a renamed or deleted file is followed after it went quiet."
     )
 
 
@@ -74,8 +74,8 @@ class Tail:
     settled: float = 0.0
     written: int = 0
     """When it was last written to, as it was last looked at."""
-    moved: float = 0.0
-    """When something was last read from it, by our own steady clock."""
+    quiet_since: float | None = None
+    """Once it has no name of ours any more: since when nothing came from it."""
 
 
 def fingerprint(file: BinaryIO, start: int, length: int) -> str:
@@ -92,7 +92,7 @@ class FileSource:
             self.own = FileSettings(**context.settings.own())
         except ValidationError as error:
             faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(faults, hint="path, poll") from error
+            raise ConfigError(faults, hint="path, poll, linger") from error
         paths = [self.own.path] if isinstance(self.own.path, str) else self.own.path
         self.patterns = [str(context.all.base / path) for path in paths]
         self.name, self.settings = context.name, context.settings
@@ -128,7 +128,7 @@ class FileSource:
             try:
                 tail = self._tails.get(key) or self._open(key, path, present)
                 if tail is not None:
-                    tail.known.path = path
+                    tail.known.path, tail.quiet_since = path, None
                     moved = await self._advance(tail, sink, stop) or moved
             except OSError as error:  # this one cannot be read now; the others can
                 self._say(path, error)
@@ -244,7 +244,6 @@ class FileSource:
         tail.written = status.st_mtime_ns
         if size == tail.fed:
             return False
-        tail.moved = time.monotonic()
         while tail.fed < size and not stop.is_set():
             data = await asyncio.to_thread(os.pread, tail.file.fileno(), CHUNK, tail.fed)
             if not data:
@@ -282,7 +281,7 @@ class FileSource:
             tail.settled = size
             return False
         framing: WholeFraming = tail.framing  # type: ignore[assignment]  # its kind was asked
-        tail.fed, tail.written, tail.moved = size, status.st_mtime_ns, time.monotonic()
+        tail.fed, tail.written = size, status.st_mtime_ns
         self._print(tail)
         found = False
         with os.fdopen(os.dup(tail.file.fileno()), "rb") as file:
@@ -299,13 +298,13 @@ class FileSource:
     async def _linger(self, key: tuple[int, int], sink: Sink, stop: Stop) -> None:
         """The file is no longer under a name of ours: follow it until it is quiet, then take the torn line too."""
         tail = self._tails[key]
-        if await self._advance(tail, sink, stop):
+        if await self._advance(tail, sink, stop) or tail.quiet_since is None:
+            self._tails[key].quiet_since = time.monotonic()
             return
         if _device(tail.known.path) != tail.device:  # its folder is gone: an unmounted share, which may come back
             self._close(key)
             return
-        if time.monotonic() - tail.moved < self.own.linger:
-            tail.moved = tail.moved or time.monotonic()
+        if time.monotonic() - tail.quiet_since < self.own.linger:
             return
         tail = self._tails[key]
         if tail.framing.kind == "stream":

@@ -177,11 +177,13 @@ def test_a_full_spool_makes_the_file_wait_and_nothing_is_lost(tail: Any) -> None
 
 
 def test_a_renamed_file_is_followed_until_its_writer_is_done(tail: Any) -> None:
+    tail.sources["log"]["linger"] = 60
     path = tail.logs / "a.log"
     path.write_bytes(numbered(0, 10))
     tail.start()
     expect(tail, 10)
     writer = path.open("ab")
+    tail.wait_turns(6)
     path.rename(tail.logs / "a.1")
     tail.wait_turns(3)  # it has been missed by now
     writer.write(numbered(10, 20))
