@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 #: Columns of free text, which may break; all others are shown whole.
-FREE = frozenset({"title", "text", "reason", "why", "error", "remedy", "found", "about", "unmapped", "path", "missing"})
+FREE = frozenset({
+    "title", "title_ja", "text", "told", "reason", "why", "error", "remedy", "found", "about", "unmapped", "path", "missing",
+})  # fmt: skip
 LEAST_FREE = 24
 WIDE = 200
 """Columns of a table that goes into a pipe or a file."""

@@ -30,6 +30,12 @@ def era_time(moment: datetime | str) -> str:
     return f"{era_date(local.date())}（{WEEKDAYS[local.weekday()]}）{local:%H時%M分%S秒}"
 
 
+def era_minute(moment: datetime | str) -> str:
+    """Return ``令和8年11月21日 20:58`` in JST, for lists and spans."""
+    local = (parse_iso(moment) if isinstance(moment, str) else moment).astimezone(JST)
+    return f"{era_date(local.date())} {local:%H:%M}"
+
+
 def jst(moment: datetime | str, *, seconds: bool = True) -> str:
     """Return ``2026-11-21 20:58:49 JST``; the zone is always printed."""
     local = (parse_iso(moment) if isinstance(moment, str) else moment).astimezone(JST)

@@ -16,9 +16,10 @@ from sqlalchemy import Connection
 from hinomi.clock import JST, iso
 from hinomi.errors import HinomiError, IntegrityError, NotFoundError
 from hinomi.playbooks.engine.reports import Built
+from hinomi.playbooks.messages.names import role_name
 from hinomi.reports import ReportKind, forms, reports
 from hinomi.reports.answers import SHORT_ROLES, Answers, shown
-from hinomi.reports.facts import Facts, gather, role_name
+from hinomi.reports.facts import Facts, gather
 from hinomi.reports.fields import form_fields
 from hinomi.reports.model import Grid, ReportModel, Section
 from hinomi.reports.pdf import render

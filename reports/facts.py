@@ -11,7 +11,7 @@ from hinomi import audit, directory
 from hinomi.clock import parse_iso
 from hinomi.directory import Device, Directory, Person
 from hinomi.playbooks.incidents import timeline
-from hinomi.playbooks.messages import words
+from hinomi.playbooks.messages import names
 from hinomi.state import t
 from hinomi.tenancy import municipality
 
@@ -23,12 +23,6 @@ def _rows(conn: Connection, table: Table, order: str, **values: Any) -> list[Row
     for name, value in values.items():
         asked = asked.where(table.c[name].in_(value) if isinstance(value, list) else table.c[name] == value)
     return [dict(row._mapping) for row in conn.execute(asked)]
-
-
-def role_name(role: str) -> str:
-    """Return a role's name without what it explains in brackets."""
-    name = words.word(words.ROLES, role)
-    return name if role == "system" else name.partition("（")[0]
 
 
 @dataclass(frozen=True)
@@ -91,16 +85,7 @@ class Facts:
 
     def who(self, actor: str | None) -> str:
         """Return an actor as people read it: name and role."""
-        kind, _, ref = (actor or "").partition(":")
-        if kind == "person":
-            person = self.person(ref)
-            return f"{person.name}（{role_name(person.role)}）" if person else ref
-        if kind == "key":
-            role = self.keys.get(ref, {}).get("role") or ""
-            return role_name(role) if role else f"APIキー {ref}"
-        if kind == "local":
-            return f"管理者（{ref}）"
-        return role_name(kind) if kind else ""
+        return names.who(actor, self.people, self.keys)
 
     @property
     def reporter(self) -> str:

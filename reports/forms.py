@@ -6,10 +6,11 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection, desc, insert, select, update
 
-from hinomi import audit
+from hinomi import audit, directory
 from hinomi.clock import JST, iso
 from hinomi.errors import ConfigError, ConflictError, NotFoundError
 from hinomi.playbooks.incidents import queries
+from hinomi.playbooks.messages import names
 from hinomi.reports import ReportKind, reports
 from hinomi.reports.answers import shown
 from hinomi.reports.fields import FormField, check, form_fields
@@ -233,7 +234,7 @@ def list_reports(
     if cursor is not None:
         asked = asked.where(t.report.c.number < cursor)
     found = [dict(row._mapping) for row in conn.execute(asked)]
-    items = [{k: v for k, v in _row(row).items() if k != "fields"} for row in found]
+    items = [{k: v for k, v in _row(row).items() if k != "fields"} for row in queries.with_numbers(conn, found)]
     return items, str(found[-1]["number"]) if found and len(found) == limit else None
 
 
@@ -248,7 +249,8 @@ def get_report(conn: Connection, grant: Grant, ref: str) -> Row:
     if row is None or not within(row.tenant, grant.tenant):
         raise NotFoundError(f"no report {ref!r}", hint="hinomi report list")
     report = dict(row._mapping)
-    return {**_row(report), "form": form(conn, report)}
+    author = names.who(report["author"], directory.load(conn))
+    return {**_row(queries.with_numbers(conn, [report])[0]), "author_name": author, "form": form(conn, report)}
 
 
 def form(conn: Connection, report: Row) -> list[Row]:

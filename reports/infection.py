@@ -77,7 +77,7 @@ def sections(facts: Facts, answers: Answers) -> list[Section]:
     return [
         Section(
             title="事案の概要",
-            rows=[*subject_rows(facts, answers), *answers.rows("status", "next_report_at", "contact")],
+            rows=[*case[:5], *subject_rows(facts, answers), *answers.rows("status", "next_report_at", "contact")],
         ),
         Section(title="検知の内容", rows=[*case[5:], *parts.detection_rows(facts)]),
         Section(title="隔離の状況", rows=parts.isolation_rows(facts)),

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from hinomi.clock import parse_iso
-from hinomi.playbooks.messages import words
+from hinomi.playbooks.messages import names, words
+from hinomi.playbooks.messages.names import role_name
 from hinomi.reports import statutory
-from hinomi.reports.facts import Facts, role_name
+from hinomi.reports.facts import Facts
 from hinomi.reports.fields import INVESTIGATING
 from hinomi.reports.model import CLASSES, NICKNAMES, Grid, Row, Section
 from hinomi.text import era_time, jst
@@ -40,20 +41,26 @@ def file_class(value: str | None) -> str:
 
 
 def minutes(start: datetime | str | None, end: datetime | str | None) -> str:
-    """Return how long it took, in minutes (seconds below ten), or nothing."""
+    """Return how long it took, or nothing: seconds below two minutes, then minutes (with seconds below ten)."""
     if not start or not end:
         return ""
     first, last = (parse_iso(m) if isinstance(m, str) else m for m in (start, end))
     seconds = (last - first).total_seconds()
     if seconds < 0:
         return "0分（記録時刻の前後により0とした）"
-    return f"{seconds / 60:.1f}分（{seconds:.1f}秒）" if seconds < 600 else f"{seconds / 60:.0f}分"
+    if seconds < 120:
+        return f"{seconds:.1f}秒"
+    return f"{seconds / 60:.1f}分（{seconds:.0f}秒）" if seconds < 600 else f"{seconds / 60:.0f}分"
 
 
 def techniques(tags: Iterable[str]) -> list[str]:
     """Return the ATT&CK techniques among Sigma's tags, as ATT&CK writes them: ``attack.t1204.002`` → ``T1204.002``."""
     found = (re.fullmatch(r"attack\.(t\d{4}(?:\.\d{3})?)", tag) for tag in tags)
     return sorted({match[1].upper() for match in found if match})
+
+
+def _listed(values: Iterable[Any], most: int) -> str:
+    return "\n".join(_joined(values, most).replace(" ほか", "、ほか").split("、"))
 
 
 def _joined(values: Iterable[Any], most: int = 8) -> str:
@@ -94,7 +101,7 @@ def detection_rows(facts: Facts) -> list[Row]:
     return [
         known("検知元", _joined(found.get("sources", ()) or [row["source"] for row in facts.alerts])),
         known("検知名", _joined(found.get("rules", ()) or [row["title_ja"] or row["title"] for row in facts.alerts])),
-        known("ハッシュ値", _joined(hashes, 4), note="SHA-256、ないものはSHA-1" if hashes else ""),
+        known("ハッシュ値", _listed(hashes, 4), note="64文字はSHA-256、40文字はSHA-1" if hashes else ""),
         known("関係するファイル", _joined(found.get("files", ()))),
         known("攻撃手法（ATT&CK）", _joined(techniques(found.get("tags", ())))),
     ]
@@ -167,7 +174,9 @@ def flow_section(facts: Facts) -> Section:
 
 def timeline_section(facts: Facts) -> Section:
     """Return everything that happened, in order."""
-    rows = [[short(entry["at"]), entry["text"], facts.who(entry["actor"])] for entry in facts.timeline]
+    rows = [
+        [short(entry["at"]), names.told(entry, facts.people), facts.who(entry["actor"])] for entry in facts.timeline
+    ]
     note = f"全{len(rows)}件。時刻は日本標準時（JST）"
     return Section(
         title="時系列", grid=Grid(columns=["時刻", "内容", "実施者"], widths=[2.3, 7, 3], rows=rows, note=note)

@@ -1,8 +1,9 @@
 """Proof: who exported which file, and whether the chain still holds. Every question is itself audited."""
 
-from typing import Any
+import re
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from fastapi.responses import Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +11,7 @@ from hinomi import audit
 from hinomi.api.auth import Audits, Parts, Reads
 from hinomi.audit.verify import verify
 from hinomi.directory import load as load_directory
+from hinomi.errors import ConfigError
 from hinomi.events import exports
 from hinomi.events.query import window
 
@@ -45,7 +47,12 @@ def query(parts: Parts, who: Audits, question: Question) -> dict[str, Any] | Res
     with parts.state.write() as conn:
         detail = {**asked, "since": since, "until": until, "rows": len(answer.rows)}
         act = "audit.query" if question.format == "json" else "audit.export"
-        audit.record(conn, now, actor=who.grant.actor, act=act, object="egress", tenant=who.grant.tenant, detail=detail)
+        head = audit.record(
+            conn, now, actor=who.grant.actor, act=act, object="egress", tenant=who.grant.tenant, detail=detail
+        )
+    if act == "audit.export":
+        parts.seals.write(head, now)
+    answer = answer.recorded(head.records)
     if question.format == "csv":
         return Response(exports.as_csv(answer), media_type="text/csv; charset=utf-8")
     if question.format == "jsonl":
@@ -54,22 +61,32 @@ def query(parts: Parts, who: Audits, question: Question) -> dict[str, Any] | Res
         "items": answer.rows,
         "cursor": None,
         "coverage": answer.coverage.as_dict(),
-        "text": answer.coverage.text("ja"),
+        "text": answer.coverage.text(),
     }
 
 
 @router.get("/verify")
-def verify_chain(parts: Parts, who: Reads) -> dict[str, Any]:
-    """Walk the chain and say whether everything is as it was written."""
+def verify_chain(parts: Parts, who: Reads, head: Annotated[list[str] | None, Query()] = None) -> dict[str, Any]:
+    """Walk the chain and say whether everything is as it was written; ``head`` = COUNT:HASH, as a report prints it."""
     if "audit" not in who.grant.scopes:
         who.grant.demand("read", "")
+    witnesses = [_head(text) for text in head or ()]
     with parts.state.read() as conn:
-        verdict = verify(conn, parts.seals)
+        verdict = verify(conn, parts.seals, witnesses)
     return {
         "ok": verdict.ok, "records": verdict.count, "head": verdict.head, "seals": verdict.seals,
         "sealed_upto": verdict.sealed_upto, "first_bad": verdict.bad or None, "reason": verdict.reason,
-        "bad_seals": verdict.bad_seals,
+        "bad_seals": list(verdict.bad_seals), "seal_reason": verdict.seal_reason,
     }  # fmt: skip
+
+
+def _head(text: str) -> audit.Head:
+    count, _, digest = text.partition(":")
+    if not count.isdigit() or not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise ConfigError(
+            f"{text!r} is no head", hint="write COUNT:HASH, both as the report prints them, without spaces"
+        )
+    return audit.Head(int(count), digest)
 
 
 @router.get("/records")

@@ -7,6 +7,8 @@ from typing import Any
 
 from hinomi.cli.demo.conductor import Seen
 from hinomi.cli.demo.stage import Stage, copy_reports
+from hinomi.runtime.folders import SPOOL_LANES, Folders
+from hinomi.spool import Log, load_positions
 
 Record = dict[str, Any]
 
@@ -54,6 +56,17 @@ def _ms(start: int, end: int) -> float:
     return round((end - start) / 1e6, 1)
 
 
+def spooled(data: Path) -> int:
+    """Return how many records still lie in the spools, not yet stored: counted, since what is lost is not spooled."""
+    count = 0
+    for path in sorted((data / "spool").glob("*.db")):
+        log = Log(path)
+        at = load_positions(Folders(data).positions, log.id, ["storer"]) or {}
+        count += sum(log.waiting(at.get(lane, 0), lane) for lane in SPOOL_LANES)
+        log.close()
+    return count
+
+
 def summary(stage: Stage, seen: Seen, reports_to: Path | None) -> Record:
     """Return everything the demo has to say; serve has stopped, so the kept data answers through the command line."""
     said = {name: _hinomi(stage, *words) for name, words in {
@@ -77,7 +90,7 @@ def summary(stage: Stage, seen: Seen, reports_to: Path | None) -> Record:
     return {
         "seed": stage.options.seed, "fault": stage.options.fault, "malware": stage.options.malware,
         "steps": [step.as_dict() for step in seen.steps], "latencies_ms": latencies(seen, stage.journal),
-        "sent": sent, "accepted": accepted, "stored": stored, "spooled": max(0, accepted - stored), "unparsed": counted.get("hinomi.unparsed", 0),
+        "sent": sent, "accepted": accepted, "stored": stored, "spooled": spooled(stage.folder / "data"), "unparsed": counted.get("hinomi.unparsed", 0),
         "isolation_requests": len(asked), "host": _host(stage, host), "incidents": [_incident(row) for row in said["incidents"]],
         "paged": sorted({line["who"] for line in seen.lines if line["event"] == "paged"}),
         "reminded": sum(line["event"] == "mail" and line["template"] == "receipt_reminder" for line in seen.lines),

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from email import policy
 from email.parser import BytesParser
 from http.client import HTTPException
@@ -46,7 +47,31 @@ ANSWERS = {
     "recovery": "事業者の承認を経て隔離を解除し、利用者へ連絡した。",
     "sensitive": "なし",
     "my_number": "なし",
+    "category": "感染",
+    "affected": "端末1台、アカウント1件",
+    "leak_possible": "調査中",
+    "items": "氏名、評定（作業中の一覧に含まれる項目）",
+    "persons": "約70人（作業中の一覧に載る人数。漏えいした人数ではない）",
+    "notify": "都道府県教育委員会",
+    "status": "事業者が端末のスキャンと操作ログの確認を進めている。",
+    "contact": "副校長（学校代表電話）",
+    "persons_response": "漏えいが認められないため、本人・保護者への通知は行わない。利用者には経緯を説明した。",
+    "publication": "行わない（漏えいなし）。",
+    "secondary_damage": "確認されていない。外部への通信先を今後30日間監視する。",
+    "prevention": "外部から入手した文書のマクロを既定で無効にする／予定／教育委員会ICT担当／今月末\n"
+    "研修案内を装う文書について全校へ注意喚起／実施済／校務情報セキュリティ担当者／本日",
+    "remarks": "なし",
+    "evaluation": "検知から隔離まで人手を介さずに行われた。隔離のお知らせの受領確認に時間を要した。",
+    "approver": "事業者（SOC）責任者",
 }
+
+
+def answers() -> dict[str, str]:
+    """Return what they write today: the times are theirs, as a browser sends them."""
+    now = datetime.now(timezone(timedelta(hours=9)))
+    later = (now + timedelta(hours=3)).replace(minute=0)
+    times = {"found_at": now, "next_report_at": later, "approved_on": now}
+    return {**ANSWERS, **{name: moment.strftime("%Y-%m-%dT%H:%M") for name, moment in times.items()}}
 
 
 @dataclass
@@ -154,7 +179,7 @@ class People:
         return person.role in roles and first and mail.link not in self._handled
 
     def _open(self, person: Person, mail: Mail) -> None:
-        answer = press(mail.link, ANSWERS if mail.kind == "f" else {})
+        answer = press(mail.link, answers() if mail.kind == "f" else {})
         self._check(answer)
         what = {"f": "submitted", "p": "read", "r": "received"}[mail.kind]
         self._tell("act", who=person.id, role=person.role, what=what, template=mail.template)

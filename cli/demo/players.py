@@ -197,10 +197,10 @@ def main() -> None:
     """Read the plan and play."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("plan", type=Path)
-    parser.add_argument("--modules", action="store_true", help="say which modules of hinomi are loaded, and end")
+    parser.add_argument("--modules", action="store_true", help="say which modules are loaded, and end")
     args = parser.parse_args()
     if args.modules:
-        tell("modules", names=sorted(name for name in sys.modules if name.partition(".")[0] == "hinomi"))
+        tell("modules", names=sorted(sys.modules))
         return
     Players(json.loads(args.plan.read_text(encoding="utf-8"))).run()
 

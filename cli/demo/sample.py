@@ -67,6 +67,7 @@ kind = "pull"
 api = "defender.alerts"
 vendor = "defender"
 interval = 2                        # default 15
+silence_after = 604800              # default 3600: an EDR that has raised no alert for a week is nothing unusual
 formats = ["defender.alert"]
 tenant = "kita/aoba"
 trusted_for_containment = true

@@ -13,12 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from hinomi.cli.demo.conductor import Seen
-from hinomi.cli.demo.flow import STEPS, Step
+from hinomi.cli.demo.flow import DID_NOT, STEPS, Step
 from hinomi.clock import JST
 
 MARKS = {"done": "✔", "verified": "✔", "failed": "✘", "skipped": "–", "did not happen": "·"}
 WIDE = 108
 """Columns from which on the Japanese names are shown too."""
+NARROW = 78
+"""Columns below which deadlines are left out."""
 COLOURS = {"✔": "green", "✘": "bold red", "–": "dim", "·": "dim", "…": "yellow"}
 TELL = {
     "mail": lambda line: f"mail to {line['role'] or line['who']}: {line['template']}",
@@ -37,7 +39,7 @@ TELL = {
 def _local(iso: str | None) -> str:
     if not iso:
         return ""
-    return datetime.fromisoformat(iso).astimezone(JST).strftime("%H:%M:%S.%f")[:-3]
+    return datetime.fromisoformat(iso).astimezone(JST).strftime("%H:%M:%S.%f")[:-5]
 
 
 def _mark(step: Step) -> Text:
@@ -45,17 +47,20 @@ def _mark(step: Step) -> Text:
     return Text(mark, style=COLOURS[mark])
 
 
-def steps_table(steps: list[Step], width: int) -> Table:
-    """Return the eleven steps; their Japanese names where there is room."""
+def steps_table(steps: list[Step], width: int, *, running: bool = False) -> Table:
+    """Return the eleven steps; their Japanese names where there is room, no deadlines where there is little."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 1, 0, 0))
-    names = ["", "step", *([""] if width >= WIDE else []), "done (JST)", "due", "by", "state"]
-    for name in names:
-        table.add_column(name, no_wrap=True)
+    wide, dues = width >= WIDE, width >= NARROW
+    for name in ["", "step", *([""] if wide else []), "done (JST)", *(["due"] if dues else []), "by", "state"]:
+        table.add_column(name, no_wrap=name != "step")  # where room is short, the name breaks and all else is whole
     for step in steps:
         ja, en = STEPS[int(step.id)]
         due = "" if step.due is None else datetime.fromisoformat(step.due).astimezone(JST).strftime("%H:%M:%S")
-        title = [f"{step.id:>2} {en}", *([ja] if width >= WIDE else [])]
-        table.add_row(_mark(step), *title, _local(step.done), due, (step.by or "").removeprefix("person:"), step.state)
+        state = "not yet" if running and step.state == DID_NOT else step.state
+        table.add_row(
+            _mark(step), f"{step.id:>2} {en}", *([ja] if wide else []), _local(step.done), *([due] if dues else []),
+            (step.by or "").removeprefix("person:"), state,
+        )  # fmt: skip
     return table
 
 
@@ -95,10 +100,12 @@ class Plain:
 class Screen:
     """Shows the flow live on a terminal."""
 
-    LAST = 8
+    LAST, ELSE = 8, 19
+    """Most lines of what happened last, and the lines of all else."""
 
     def __init__(self, console: Console):
         self._width = console.width - 6
+        self._last = max(1, min(self.LAST, console.height - self.ELSE))
         self._live = Live(console=console, refresh_per_second=8, transient=True)
 
     def __enter__(self) -> "Screen":
@@ -111,11 +118,11 @@ class Screen:
     def __call__(self, seen: Seen) -> None:
         """Redraw."""
         told = [TELL[line["event"]](line) for line in seen.lines if line["event"] in TELL]
-        happened = Text("\n".join(told[-self.LAST :]), style="dim")
+        happened = Text("\n".join(told[-self._last :]), style="dim")
         counts = "  ".join(f"{name} {count:,}" for name, count in seen.sent.items())
         stored = f"   stored {seen.stored:,}" if seen.stored else ""
         foot = Text(f"{time.monotonic() - seen.began:5.1f} s   sent: {counts}{stored}", style="cyan")
-        body = Group(steps_table(seen.steps, self._width), Text(), happened, Text(), foot)
+        body = Group(steps_table(seen.steps, self._width, running=True), Text(), happened, Text(), foot)
         self._live.update(Panel(body, title=f"hinomi · 火の見 · {seen.phase}", border_style="red", padding=(1, 2)))
 
 

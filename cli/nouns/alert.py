@@ -9,7 +9,18 @@ from hinomi.cli.options import configured, examples, fail_on, listed, paged, rea
 from hinomi.cli.output import say, show, show_one, show_page
 from hinomi.text import _
 
-COLUMNS = ("number", "level", "status", "title", "entity", "count", "last_seen", "assignee", "tenant", "incident")
+COLUMNS = (
+    "number",
+    "level",
+    "status",
+    "title",
+    "entity",
+    "count",
+    "last_seen",
+    "assignee",
+    "tenant",
+    "incident_number",
+)
 DISPOSITIONS = ("true_positive", "false_positive", "authorised", "test", "duplicate")
 
 

@@ -8,6 +8,10 @@ from hinomi.cli.output import say, show, show_one
 from hinomi.errors import IntegrityError
 from hinomi.text import _
 
+COLUMNS = (
+    "when", "name", "user", "role", "school", "file", "class", "channel", "destination", "verdict", "host", "former_names",
+)  # fmt: skip
+
 
 @click.group(
     "audit",
@@ -19,7 +23,7 @@ def command() -> None:
 
 @command.command("query")
 @click.option("--file", "file", help=_("Name or path, or a part of it."))
-@click.option("--user", help=_("Person id or account."))
+@click.option("--user", help=_("Person id, account, mail address or name."))
 @click.option("--channel", type=click.Choice(["usb", "web", "mail", "print", "share"]), help=_("How it left."))
 @click.option("--class", "file_class", type=click.Choice(["I", "II", "III", "IV"]), help=_("Class of the file."))
 @click.option("--since", default="30d", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日."))
@@ -37,27 +41,28 @@ def query(client: Client, fmt: str, **asked: str | None) -> None:
     if fmt == "json":
         show_one(answer, "json")
         return
-    columns = ("when", "user", "role", "file", "class", "channel", "destination", "host", "verdict")
-    show(answer["items"], columns, fmt)
+    if answer["items"]:
+        show(answer["items"], COLUMNS, fmt)
     say(answer["text"])
 
 
 @command.command("verify")
+@click.option(
+    "--head", multiple=True, metavar="COUNT:HASH", help=_("A head that a report printed; may be given again.")
+)
 @listed
 @configured
-def verify(client: Client, fmt: str) -> None:
+def verify(client: Client, fmt: str, head: tuple[str, ...]) -> None:
     """Walk the whole chain and hold every seal against it; exit 7 and the first bad record if it fails."""
-    verdict = client.get("audit/verify")
+    verdict = client.get("audit/verify", head=head)
     show_one({k: v for k, v in verdict.items() if v not in (None, "", [])}, fmt)
     if not verdict["ok"]:
         first = verdict["first_bad"]
-        what = (
-            f"record {first}: {verdict['reason']}"
-            if first
-            else f"seal lines {verdict['bad_seals']} are not as they were signed"
-        )
+        what = [f"record {first}: {verdict['reason']}"] if first else []
+        what += [verdict["seal_reason"]] if verdict["seal_reason"] else []
         raise IntegrityError(
-            f"the audit chain does not hold: {what}", hint="keep the data folder as it is, and compare with a copy"
+            f"the audit chain does not hold: {'; '.join(what)}",
+            hint="keep the data folder as it is, and compare with a copy",
         )
 
 

@@ -81,7 +81,10 @@ def _kept(client: Client) -> Iterator[dict[str, object]]:
     )
     verdict = client.get("audit/verify")
     yield _row(
-        "audit chain", verdict["ok"], f"{verdict['records']} records, {verdict['seals']} seals", verdict["reason"]
+        "audit chain",
+        verdict["ok"],
+        f"{verdict['records']} records, {verdict['seals']} seals",
+        verdict["reason"] or verdict["seal_reason"],
     )
 
 

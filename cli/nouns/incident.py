@@ -5,10 +5,22 @@ import click
 from hinomi.cli.client import Client
 from hinomi.cli.nouns.alert import DISPOSITIONS
 from hinomi.cli.options import configured, examples, fail_on, listed, paged, reasoned
-from hinomi.cli.output import show_done, show_one, show_page
+from hinomi.cli.output import say, show, show_done, show_one, show_page
 from hinomi.text import _
 
-COLUMNS = ("number", "severity", "status", "title", "entity", "opened_at", "assignee", "category", "tenant")
+COLUMNS = ("number", "severity", "status", "title", "entity", "opened_at", "assignee_name", "category", "tenant")
+
+ABOUT = (
+    "number", "status", "severity", "title", "title_ja", "category", "cause", "file_class", "school", "host", "user_name", "assignee_name",
+    "disposition", "opened_at", "detected_at", "acknowledged_at", "closed_at",
+)  # fmt: skip
+FACTS = ("sources", "files", "processes", "sha256", "vendor_sha1")
+PARTS = {
+    "alerts": ("number", "level", "status", "title", "count", "first_seen", "last_seen"),
+    "runs": ("id", "playbook", "mode", "state"),
+    "reports": ("number", "kind", "state", "path"),
+    "timeline": ("at", "who", "told"),
+}
 
 
 SEVERITIES = ("low", "medium", "high", "critical")
@@ -42,8 +54,20 @@ def list_(client: Client, fmt: str, limit: int, cursor: str | None, worst: str |
 @listed
 @configured
 def show_(client: Client, number: str, fmt: str) -> None:
-    """Show one incident: facts, alerts, runs, timeline."""
-    show_one(client.get(f"incidents/{number}"), fmt)
+    """Show one incident: facts, alerts, runs, reports, timeline; -o json shows all that is kept."""
+    incident = client.get(f"incidents/{number}")
+    if fmt != "table":
+        show_one(incident, fmt)
+        return
+    about = {name: incident[name] for name in ABOUT if incident[name]}
+    facts = {name: ", ".join(map(str, incident["facts"][name])) for name in FACTS if incident["facts"].get(name)}
+    show_one({**about, **facts}, fmt)
+    for alert in incident["alerts"]:
+        alert["title"] = alert["title_ja"] or alert["title"]
+    for part, columns in PARTS.items():
+        if incident[part]:
+            say(f"\n{part}")
+            show(incident[part], columns, fmt)
 
 
 @command.command(

@@ -88,6 +88,7 @@ def command(folder: str) -> None:
     with os.fdopen(os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(TOML)
     settings = load_settings(config)
+    settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)  # people's names, and what they did, lie in it
     for name in ("spool", "hits", "run", "reports", "audit"):
         (settings.data / name).mkdir(parents=True, exist_ok=True)
     (settings.data / "keys").mkdir(mode=0o700, exist_ok=True)

@@ -11,7 +11,11 @@ from hinomi.errors import ConfigError
 from hinomi.text import _
 
 COLUMNS = (
-    "number", "kind", "state", "author_role", "due_at", "sent_at", "path", "sha256", "incident", "submitted_at",
+    "number", "incident_number", "kind", "state", "author_role", "due_at", "submitted_at", "sent_at", "path",
+)  # fmt: skip
+ABOUT = (
+    "number", "rev", "title", "incident_number", "state", "author_role", "author_name", "opened_at", "due_at", "submitted_at", "sent_at",
+    "path", "sha256",
 )  # fmt: skip
 PDF, EDIT = "report show 2026-0001 --pdf out.pdf", "report edit 2026-0001 root_cause='添付ファイルのマクロ'"
 
@@ -44,7 +48,14 @@ def show_(client: Client, number: str, pdf: str | None, fmt: str) -> None:
         Path(pdf).write_bytes(client.call("GET", f"reports/{number}/pdf", raw=True))
         say(_("written: {path}").format(path=pdf))
         return
-    show_one(client.get(f"reports/{number}"), fmt)
+    report = client.get(f"reports/{number}")
+    if fmt != "table":
+        show_one(report, fmt)
+        return
+    show_one({name: report[name] for name in ABOUT if report[name]}, fmt)
+    say("")
+    answers = [{**field, "text": field["value"]} for field in report["form"]]
+    show(answers, ("section", "label", "text", "carried"), fmt)
 
 
 def _answers(fields: tuple[str, ...]) -> dict[str, str]:

@@ -7,8 +7,8 @@ from hinomi.cli.options import configured, examples, listed, paged, reasoned
 from hinomi.cli.output import show, show_done, show_one, show_page
 from hinomi.text import _
 
-COLUMNS = ("id", "incident", "playbook", "mode", "state", "started_at", "ended_at")
-STEPS = ("flow", "name", "kind", "state", "outcome", "started_at", "due_at", "done_at", "by", "error")
+COLUMNS = ("id", "incident_number", "playbook", "mode", "state", "started_at", "ended_at")
+STEPS = ("flow", "name", "kind", "state", "outcome", "started_at", "due_at", "done_at", "by_name", "error")
 SKIP = "run skip 9c1f03ab --step scan --reason 'PC is rebuilt'"
 
 

@@ -29,6 +29,11 @@ GROUPS = {"school_management": ("principal", "vice_principal", "chief_teacher")}
 __all__ = ["GROUPS", "ROLES", "ClassRule", "Device", "Directory", "Person", "Tenant", "load", "save"]
 
 
+def account_name(account: str) -> str:
+    r"""Return an account without its domain: ``DOMAIN\\user`` and ``user@domain`` → ``user``."""
+    return account.rpartition("\\")[2].partition("@")[0]
+
+
 class Tenant(msgspec.Struct, frozen=True):
     """A node of the tree; ``name`` is what people read."""
 
@@ -88,8 +93,18 @@ class Directory(msgspec.Struct, dict=True):
     def _people(self) -> dict[str, list[Person]]:
         index: dict[str, list[Person]] = {}
         for person in self.people:
-            for ref in {person.id.lower(), *(account.lower() for account in person.accounts)}:
+            for ref in {person.id.lower(), person.mail.lower(), *(account.lower() for account in person.accounts)} - {
+                ""
+            }:
                 index.setdefault(ref, []).append(person)
+        return index
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[Person]]:
+        index: dict[str, list[Person]] = {}
+        for person in self.people:
+            for name in {account_name(account.lower()) for account in person.accounts}:
+                index.setdefault(name, []).append(person)
         return index
 
     @cached_property
@@ -134,10 +149,15 @@ class Directory(msgspec.Struct, dict=True):
         return found if found and within(found.tenant, ceiling) else None
 
     def person(self, ref: str, ceiling: str = "") -> Person | None:
-        r"""Return a person by id or account (``DOMAIN\\user``, ``user@domain``, ``user``), inside the ceiling only."""
+        r"""Return a person by id or account (``DOMAIN\\user``, ``user@domain``, ``user``), inside the ceiling only.
+
+        A side without a domain fits one with any: logs often say ``user`` where the list says ``DOMAIN\\user``.
+        Two different domains never fit: an account of the PC itself is not the colleague of the same name.
+        """
         low = ref.lower()
-        for key in (low, low.rpartition("\\")[2], low.partition("@")[0]):
-            inside = [p for p in self._people.get(key, ()) if within(p.tenant, ceiling)]
+        name = account_name(low)
+        for index, key in ((self._people, low), (self._people if name != low else self._by_name, name)):
+            inside = [p for p in index.get(key, ()) if within(p.tenant, ceiling)]
             if len(inside) == 1:
                 return inside[0]
         return None

@@ -5,6 +5,8 @@ The device's school narrows the tenant; nothing in a record widens or chooses it
 
 from typing import TYPE_CHECKING, Any
 
+from hinomi.directory import account_name
+
 if TYPE_CHECKING:
     from hinomi.directory import Device, Directory, Person
 
@@ -57,6 +59,9 @@ def _device(directory: "Directory", event: dict[str, Any], ceiling: str) -> "Dev
 
 def _person(directory: "Directory", event: dict[str, Any], ceiling: str, device: "Device | None") -> "Person | None":
     for name in ("user.email", "user.name", "user.id"):
-        if (value := _first(event, name)) and (found := directory.person(value, ceiling)):
+        value = _first(event, name)
+        if name == "user.name" and value and (domain := _first(event, "user.domain")):
+            value = f"{domain.partition('.')[0]}\\{account_name(value)}"
+        if value and (found := directory.person(value, ceiling)):
             return found
     return None

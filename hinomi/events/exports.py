@@ -1,83 +1,25 @@
-"""Who exported which file: rows of the egress table, lineage by name, and the coverage line of the answer.
-
-Every answer says what was looked at: the window, first and last record of each source, gaps longer than
-its `silence_after`, and devices that were never heard. No tool answers "0 rows" honestly without that.
-"""
+"""Who exported which file: rows of the egress table, lineage by name, and the coverage of the answer."""
 
 import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
-from hinomi.clock import parse_iso
-from hinomi.directory import Directory
+from hinomi.directory import Directory, account_name
 from hinomi.event import Event
-from hinomi.events import Aggregate, EventStore, Query, Term
-from hinomi.tenancy import Grant, within
+from hinomi.events import EventStore, Query, Term
+from hinomi.events.coverage import Coverage, coverage
+from hinomi.tenancy import Grant
 from hinomi.text import jst
 
 COLUMNS = (
-    "when", "user", "role", "school", "file", "path", "class", "bytes", "sha256", "channel", "destination", "device", "host", "verdict",
-    "former_names", "source", "event_id",
+    "when", "user", "name", "role", "school", "file", "path", "class", "bytes", "sha256", "channel", "destination", "device", "host",
+    "verdict", "former_names", "source", "event_id",
 )  # fmt: skip
 RENAMES = ("file-renamed", "file-copied", "file-moved")
 _RISKY = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True)
-class SourceCoverage:
-    """What one source gave in the window."""
-
-    source: str
-    records: int
-    first: str | None
-    last: str | None
-    gaps: list[tuple[str, str]] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """What was looked at."""
-
-    since: str
-    until: str
-    sources: list[SourceCoverage]
-    silent_devices: list[str]
-    found: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data."""
-        return asdict(self)
-
-    def text(self, language: str = "ja") -> str:
-        """Return the coverage line."""
-        parts = [self._source(source, language) for source in self.sources]
-        if language == "ja":
-            devices = (
-                f"期間中に記録がない端末 {len(self.silent_devices)} 台" if self.silent_devices else "全端末の記録あり"
-            )
-            listed = "、".join(parts) or "この期間に記録なし"
-            return f"調べた期間 {jst(self.since)} 〜 {jst(self.until)}。情報源: {listed}。{devices}。該当 {self.found} 件。"
-        devices = f"{len(self.silent_devices)} devices never heard" if self.silent_devices else "all devices heard"
-        return f"Window {jst(self.since)} to {jst(self.until)}. Sources: {'; '.join(parts) or 'nothing received'}. {devices}. {self.found} found."
-
-    @staticmethod
-    def _source(source: SourceCoverage, language: str) -> str:
-        if not source.records:
-            return f"{source.source} 記録なし" if language == "ja" else f"{source.source} nothing"
-        span = f"{jst(source.first or '')} 〜 {jst(source.last or '')}"
-        gaps = (
-            (f"、空白 {len(source.gaps)} 回" if language == "ja" else f", {len(source.gaps)} gaps")
-            if source.gaps
-            else ""
-        )
-        return (
-            f"{source.source} {source.records} 件 {span}{gaps}"
-            if language == "ja"
-            else f"{source.source} {source.records} ({span}{gaps})"
-        )
 
 
 @dataclass(frozen=True)
@@ -86,6 +28,10 @@ class Answer:
 
     rows: list[dict[str, Any]]
     coverage: Coverage
+
+    def recorded(self, number: int) -> "Answer":
+        """Return it with the number of the audit record of the question."""
+        return replace(self, coverage=replace(self.coverage, record=number))
 
 
 def who_exported(
@@ -105,13 +51,19 @@ def who_exported(
     terms = [Term("hinomi.egress.channel", "=", channel)] if channel else []
     terms += [Term("hinomi.file.class", "=", file_class)] if file_class else []
     former = _lineage(store, grant, since, until, file) if file else {}
+    names, notes = _names(directory, grant, user) if user else (frozenset[str](), [])
     query = Query(grant, since, until, tuple(terms), table="egress", oldest_first=True)
     rows = []
     for batch in store.scan(query):
         for event in batch:
-            if _is_file(event, file, former) and _is_user(event, user):
+            if _is_file(event, file, former) and (not user or _is_user(event, names)):
                 rows.append(_row(event, directory, former))
-    return Answer(rows, _coverage(store, directory, grant, since, until, silence_after, len(rows)))
+    given = {"file": file, "user": user, "channel": channel, "file_class": file_class}
+    asked = {name: value for name, value in given.items() if value}
+    looked = coverage(
+        store, directory, Query(grant, since, until), silence_after, asked=asked, found=len(rows), notes=notes
+    )
+    return Answer(rows, looked)
 
 
 def _is_file(event: Event, file: str | None, former: Mapping[tuple[str, str], list[str]]) -> bool:
@@ -140,17 +92,29 @@ def _lineage(store: EventStore, grant: Grant, since: str, until: str, file: str)
     return known
 
 
-def _is_user(event: Event, user: str | None) -> bool:
-    if user is None:
-        return True
-    names = (event.get("hinomi.user.id"), event.get("user.name"), event.get("user.email"))
-    return any(str(name).casefold() == user.casefold() for name in names if name)
+def _names(directory: Directory, grant: Grant, user: str) -> tuple[frozenset[str], list[str]]:
+    """Return all that a log may call a person by whom a person id, account, address or name stands for; and remarks."""
+    named = [one for one in directory.people if "".join(one.name.split()) == "".join(user.split())]
+    person = directory.person(user, grant.tenant) or (named[0] if len(named) == 1 else None)
+    if person is None:
+        why = f"同じ氏名の方が{len(named)}人います。利用者IDで照会してください。" if named else "名簿にありません。"
+        return frozenset({user.casefold()}), [f"利用者「{user}」は{why}記録に書かれた利用者名とだけ照合しました。"]
+    accounts = {name for account in person.accounts for name in (account, account_name(account))}
+    return frozenset(name.casefold() for name in {person.id, person.mail, user, *accounts} if name), []
+
+
+def _is_user(event: Event, names: frozenset[str]) -> bool:
+    called = (event.get("hinomi.user.id"), event.get("user.name"), event.get("user.email"))
+    return any(str(name).casefold() in names for name in called if name)
 
 
 def _row(event: Event, directory: Directory, former: Mapping[tuple[str, str], list[str]]) -> dict[str, Any]:
+    tenant = str(event.get("hinomi.tenant", ""))
+    user = event.get("hinomi.user.id") or event.get("user.name")
+    person = directory.person(str(user), tenant) if user else None
     return {
-        "when": jst(event["@timestamp"]), "time": event["@timestamp"], "user": event.get("hinomi.user.id") or event.get("user.name"),
-        "role": event.get("hinomi.user.role"), "school": directory.tenant_name(str(event.get("hinomi.tenant", ""))),
+        "when": jst(event["@timestamp"]), "time": event["@timestamp"], "user": user,
+        "name": person.name if person else event.get("user.full_name"), "role": event.get("hinomi.user.role"), "school": directory.tenant_name(tenant),
         "file": event.get("file.name"), "path": event.get("file.path"), "class": event.get("hinomi.file.class"),
         "bytes": event.get("hinomi.egress.bytes") or event.get("file.size"), "sha256": event.get("file.hash.sha256"),
         "channel": event.get("hinomi.egress.channel"), "destination": event.get("hinomi.egress.destination") or event.get("file.target_path"),
@@ -159,65 +123,18 @@ def _row(event: Event, directory: Directory, former: Mapping[tuple[str, str], li
     }  # fmt: skip
 
 
-def _coverage(
-    store: EventStore,
-    directory: Directory,
-    grant: Grant,
-    since: str,
-    until: str,
-    silence_after: Mapping[str, float],
-    found: int,
-) -> Coverage:
-    query = Query(grant, since, until)
-    totals = {bucket.key[0]: bucket for bucket in store.aggregate(Aggregate(query, ("hinomi.source",)))}
-    sources = []
-    for name in sorted({*silence_after, *filter(None, totals)}):
-        bucket = totals.get(name)
-        gaps = _gaps(store, query, name, silence_after.get(name, 3600.0)) if bucket else []
-        sources.append(
-            SourceCoverage(
-                name,
-                bucket.count if bucket else 0,
-                bucket.first if bucket else None,
-                bucket.last if bucket else None,
-                gaps,
-            )
-        )
-    heard = {bucket.key[0] for bucket in store.aggregate(Aggregate(query, ("hinomi.host.id",), limit=1_000_000))}
-    silent = [
-        device.id for device in directory.devices if within(device.tenant, grant.tenant) and device.id not in heard
-    ]
-    return Coverage(since, until, sources, silent, found)
-
-
-def _gaps(store: EventStore, query: Query, source: str, limit: float) -> list[tuple[str, str]]:
-    """Return the times longer than ``limit`` seconds in which a source gave nothing."""
-    asked = Query(query.grant, query.since, query.until, (Term("hinomi.source", "=", source),), oldest_first=True)
-    gaps: list[tuple[str, str]] = []
-    last = query.since
-    for batch in store.scan(asked):
-        for event in batch:
-            moment = event["@timestamp"]
-            if (parse_iso(moment) - parse_iso(last)).total_seconds() > limit:
-                gaps.append((last, moment))
-            last = max(last, moment)
-    if (parse_iso(query.until) - parse_iso(last)).total_seconds() > limit:
-        gaps.append((last, query.until))
-    return gaps
-
-
 def _cell(value: Any) -> str:
     text = "" if value is None else " ← ".join(value) if isinstance(value, list) else str(value)
     return "'" + text if text.startswith(_RISKY) else text
 
 
 def as_csv(answer: Answer) -> bytes:
-    """Return the rows as CSV with a BOM; the coverage line is the last row."""
+    """Return the rows as CSV with a BOM; the coverage line is the last row's only cell."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     writer.writerows([_cell(row.get(name)) for name in COLUMNS] for row in answer.rows)
-    writer.writerow([answer.coverage.text("ja")])
+    writer.writerow([answer.coverage.text()])
     return b"\xef\xbb\xbf" + text.getvalue().encode("utf-8", "replace")
 
 

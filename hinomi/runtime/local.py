@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx2
 from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
 
 from hinomi.api.app import create_app
 from hinomi.api.auth import local_caller
-from hinomi.audit import head
+from hinomi.audit import Head, head
 from hinomi.audit.seals import Seals
 from hinomi.playbooks.engine.outbox import Executor
 from hinomi.runtime.parts import Core, build_core, build_deps, owner_of
@@ -41,6 +42,7 @@ async def answer(
     """Ask the application in this process, and carry out what it was asked for; ``driving`` is told when that begins."""
     settings = load_settings(config)
     core = build_core(settings)
+    before = _head(core)
     app = create_app(build_deps(core), local=local_caller(user))
     transport = httpx2.ASGITransport(app=app)
     async with httpx2.AsyncClient(transport=transport, base_url="http://local") as client:
@@ -50,10 +52,20 @@ async def answer(
         await _drive(core, driving)
     for adapter in core.engine.adapters.values():
         await adapter.close()
-    with core.state.read() as conn:
-        Seals(settings.data).write(head(conn), core.clock.now())
+    after = _head(core)
+    if after is not None and after != before:  # what this command did; what it only found is not vouched for
+        Seals(settings.data).write(after, core.clock.now())
     core.state.close()
     return Answer(response.status_code, response.content)
+
+
+def _head(core: Core) -> Head | None:
+    """Return the chain's head; None if the database is too damaged to say."""
+    try:
+        with core.state.read() as conn:
+            return head(conn)
+    except DBAPIError:
+        return None
 
 
 def _open_effects(core: Core) -> int:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from hinomi.playbooks.messages import words
+
 #: Why a human is asked first.
 REASONS: Mapping[str, str] = {
     "killswitch": "緊急停止（kill switch）が入っています",
@@ -143,7 +145,7 @@ def message_refused(template: str, role: str) -> str:
 
 def run_started(title: str, mode: str) -> str:
     """A playbook was started."""
-    return f"対応手順を開始しました: {title}（{mode}）"
+    return f"対応手順を開始しました: {title}（{words.word(words.MODES, mode)}）"
 
 
 def run_steered(verb: str, step: str | None, reason: str) -> str:
@@ -153,17 +155,17 @@ def run_steered(verb: str, step: str | None, reason: str) -> str:
 
 def decided(text: str, choice: str) -> str:
     """A person decided."""
-    return f"{text}: {choice}"
+    return f"{text}: {words.word(words.CHOICES, choice)}"
 
 
 def received(text: str, via: str) -> str:
     """A person received it."""
-    return f"受領: {text}（{via}）"
+    return f"受領: {text}（{words.word(words.VIAS, via)}）"
 
 
 def receipt_noted(how: str, reason: str) -> str:
     """A receipt by phone was noted."""
-    return f"受領を記録（{how}）: {reason}"
+    return f"受領を記録（{words.word(words.VIAS, how)}）: {reason}"
 
 
 def reminded(text: str) -> str:

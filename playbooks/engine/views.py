@@ -7,8 +7,10 @@ from sqlalchemy import Connection, desc, select, tuple_
 
 from hinomi.clock import parse_iso
 from hinomi.directory import Directory
+from hinomi.directory import load as load_directory
 from hinomi.playbooks.engine import holds, rows, runs
 from hinomi.playbooks.incidents import queries
+from hinomi.playbooks.messages import names
 from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
@@ -32,7 +34,7 @@ def list_runs(
         asked = asked.where(t.run.c.state == state)
     if incident:
         asked = asked.where(t.run.c.incident == _incident(conn, grant, incident))
-    found = [dict(row._mapping) for row in conn.execute(asked)]
+    found = queries.with_numbers(conn, [dict(row._mapping) for row in conn.execute(asked)])
     return found, f"{found[-1]['started_at']} {found[-1]['id']}" if len(found) == limit else None
 
 
@@ -48,7 +50,9 @@ def show_run(conn: Connection, grant: Grant, run_id: str) -> dict[str, Any]:
     waits = sorted(rows.find(conn, t.wait, run=run_id), key=lambda row: row["opened_at"])
     for wait in waits:
         wait["receipts"] = rows.find(conn, t.receipt, wait=wait["id"]) if wait["kind"] == "receipt" else []
-    return {**run, "steps": steps, "waits": waits}
+    people = load_directory(conn)
+    named = [{**step, "by_name": names.who(step["by"], people)} for step in steps]
+    return {**queries.with_numbers(conn, [run])[0], "steps": named, "waits": waits}
 
 
 def list_waits(
@@ -83,11 +87,13 @@ def show_host(conn: Connection, grant: Grant, directory: Directory, ref: str, no
         if (row["target"] or {}).get("device") == device.id
     ]
     return {
-        "id": device.id, "name": device.name, "tenant": device.tenant, "asset_no": device.asset_no, "owner": device.owner,
+        "id": device.id, "name": device.name, "tenant": device.tenant, "school": directory.tenant_name(device.tenant), "asset_no": device.asset_no,
+        "owner": device.owner, "owner_name": names.named(device.owner, directory),
         "protected": device.protected, "vendors": device.vendors, "state": seen["state"] if seen else "not observed",
         "observed_at": seen["observed_at"] if seen else None, "age": age(seen["observed_at"], now) if seen else None,
         "detail": seen["detail"] if seen else "", "holds": [
-            {"incident": h["incident"], "owner": h["owner"], "since": h["since"], "review_at": h["review_at"]} for h in holds.holders(conn, device.id)
+            {name: h[name] for name in ("incident_number", "incident", "owner", "since", "review_at")}
+            for h in queries.with_numbers(conn, holds.holders(conn, device.id))
         ], "actions": open_steps,
     }  # fmt: skip
 

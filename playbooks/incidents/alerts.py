@@ -210,13 +210,14 @@ def list_alerts(
     """Return (alerts without evidence, next cursor), newest first."""
     grant.demand("read")
     rows, after = queries.page(conn, t.alert, grant, filters, limit=limit, cursor=cursor)
-    return [{k: v for k, v in row.items() if k not in ("evidence", "event_ids")} for row in rows], after
+    shown = [{k: v for k, v in row.items() if k not in ("evidence", "event_ids")} for row in rows]
+    return queries.with_numbers(conn, shown), after
 
 
 def get_alert(conn: Connection, grant: Grant, ref: str) -> dict[str, Any]:
     """Return one alert by number or id, with its evidence."""
     grant.demand("read")
-    return queries.one(conn, t.alert, grant, ref, "alert")
+    return queries.with_numbers(conn, [queries.one(conn, t.alert, grant, ref, "alert")])[0]
 
 
 def act(

@@ -7,11 +7,12 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from hinomi import audit
+from hinomi import audit, directory
 from hinomi.clock import iso
 from hinomi.errors import ConfigError, ConflictError
 from hinomi.hits import LEVELS
 from hinomi.playbooks.incidents import queries, timeline
+from hinomi.playbooks.messages import names
 from hinomi.state import new_id, next_number, t
 from hinomi.tenancy import Grant
 
@@ -168,7 +169,9 @@ def list_incidents(
 ) -> tuple[list[dict[str, Any]], str | None]:
     """Return (incidents, next cursor), newest first. Filters: status, severity, category, host, assignee, tenant, since."""
     grant.demand("read")
-    return queries.page(conn, t.incident, grant, filters, limit=limit, cursor=cursor)
+    rows, after = queries.page(conn, t.incident, grant, filters, limit=limit, cursor=cursor)
+    people = directory.load(conn)
+    return [{**row, "assignee_name": names.named(row["assignee"], people)} for row in rows], after
 
 
 def get_incident(conn: Connection, grant: Grant, ref: str) -> dict[str, Any]:
@@ -190,7 +193,13 @@ def get_incident(conn: Connection, grant: Grant, ref: str) -> dict[str, Any]:
         t.report.c.incident == key
     )
     row["reports"] = [dict(r._mapping) for r in conn.execute(reports)]
-    row["timeline"] = timeline.of(conn, key)
+    people = directory.load(conn)
+    row["school"] = people.tenant_name(row["tenant"])
+    row["user_name"], row["assignee_name"] = (names.named(row[name], people) for name in ("user", "assignee"))
+    row["timeline"] = [
+        {**entry, "who": names.who(entry["actor"], people), "told": names.told(entry, people)}
+        for entry in timeline.of(conn, key)
+    ]
     return row
 
 

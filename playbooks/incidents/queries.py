@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, Table, desc, or_, select
 
 from hinomi.errors import ConfigError, NotFoundError
+from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
 
@@ -49,3 +50,11 @@ def one(conn: Connection, table: Table, grant: Grant, ref: str, what: str) -> di
     if row is None or not within(row.tenant, grant.tenant):
         raise NotFoundError(f"no {what} {ref!r}", hint=f"hinomi {what} list")
     return dict(row._mapping)
+
+
+def with_numbers(conn: Connection, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows that hold an incident's id, each with the number by which people know it."""
+    wanted = {row["incident"] for row in rows if row["incident"]}
+    asked = select(t.incident.c.id, t.incident.c.number).where(t.incident.c.id.in_(wanted))
+    numbers = {row.id: row.number for row in conn.execute(asked)}
+    return [{**row, "incident_number": numbers.get(row["incident"])} for row in rows]

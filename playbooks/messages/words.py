@@ -80,6 +80,14 @@ CHOICES: Mapping[str, str] = {
     "test": "訓練・試験",
     "duplicate": "重複",
 }
+MODES: Mapping[str, str] = {"live": "本番", "shadow": "記録のみ", "simulate": "模擬", "draft": "下書き"}
+VIAS: Mapping[str, str] = {
+    "page": "ページのボタン",
+    "api": "API",
+    "phone": "電話",
+    "in_person": "対面",
+    "mail": "メール",
+}
 STATES: Mapping[str, str] = {
     "isolated": "隔離済み（確認済）",
     "released": "解除済み（接続中）",

@@ -78,3 +78,44 @@ def test_a_forged_seal_is_named(state: State, clock: FakeClock, tmp_path: Path) 
     lines[1] = lines[1].replace('"count": 8', '"count": 9')
     seals.path.write_text("\n".join(lines) + "\n")
     assert _verdict(state, seals).bad_seals == [2]
+
+
+def test_two_writers_of_seals_continue_one_row_of_numbers(state: State, clock: FakeClock, tmp_path: Path) -> None:
+    _chain(state, clock, Seals(tmp_path))
+    for number, seals in enumerate((Seals(tmp_path), Seals(tmp_path)), 13):
+        with state.write() as conn:
+            head = audit.record(conn, clock.now(), actor="person:p1", act="test.act", detail={"n": number})
+        assert seals.write(head, clock.now())
+        assert not seals.write(head, clock.now())
+    assert [seal.number for seal in Seals(tmp_path).read()] == [1, 2, 3, 4, 5]
+    assert _verdict(state, Seals(tmp_path)).ok
+
+
+def test_a_seal_torn_by_a_crash_is_cut_away_by_the_next_one(state: State, clock: FakeClock, tmp_path: Path) -> None:
+    seals = Seals(tmp_path)
+    _chain(state, clock, seals)
+    with seals.path.open("a") as file:
+        file.write('{"n": 4, "prev": "ab')
+    assert not _verdict(state, seals).ok
+    with state.write() as conn:
+        head = audit.record(conn, clock.now(), actor="person:p1", act="test.act")
+    Seals(tmp_path).write(head, clock.now())
+    assert _verdict(state, seals).ok
+
+
+def test_an_auditor_without_the_private_key_holds_seals_against_the_public_one(
+    state: State, clock: FakeClock, tmp_path: Path
+) -> None:
+    seals = Seals(tmp_path)
+    _chain(state, clock, seals)
+    (tmp_path / "keys" / "seal.pem").unlink()
+    assert _verdict(state, Seals(tmp_path)).ok
+    assert not (tmp_path / "keys" / "seal.pem").exists(), "verifying makes no key"
+
+
+def test_records_without_any_seal_are_not_taken_for_whole(state: State, clock: FakeClock, tmp_path: Path) -> None:
+    seals = Seals(tmp_path)
+    _chain(state, clock, seals)
+    for path in (seals.path, tmp_path / "keys" / "seal.pem", tmp_path / "keys" / "seal.last"):
+        path.unlink()
+    assert "never sealed" in _verdict(state, Seals(tmp_path)).seal_reason
