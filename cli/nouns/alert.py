@@ -10,17 +10,8 @@ from hinomi.cli.output import say, show, show_one, show_page
 from hinomi.text import _
 
 COLUMNS = (
-    "number",
-    "level",
-    "status",
-    "title",
-    "entity",
-    "count",
-    "last_seen",
-    "assignee",
-    "tenant",
-    "incident_number",
-)
+    "number", "level", "status", "title", "entity", "count", "last_seen", "assignee", "tenant", "incident_number",
+)  # fmt: skip
 DISPOSITIONS = ("true_positive", "false_positive", "authorised", "test", "duplicate")
 
 

@@ -17,15 +17,15 @@ DEVICES = "id,tenant,name,asset_no,owner,protected,vendors\n" + "".join(
     f"PC-01{n:02},{SCHOOL},PC-01{n:02},A-{n},t1,{'yes' if n == 2 else 'no'},defender={n:040x}\n" for n in range(1, 13)
 )
 LISTS = {
-    "alert list": "number,level,status,title,entity,count,last_seen,assignee,tenant,incident",
-    "incident list": "number,severity,status,title,entity,opened_at,assignee,category,tenant",
+    "alert list": "number,level,status,title,entity,count,last_seen,assignee,tenant,incident_number",
+    "incident list": "number,severity,status,title,entity,opened_at,assignee_name,category,tenant",
     "approval list": "id,kind,role,incident,text,options,opened_at,due_at,state,escalated_at",
     "receipt list": "id,flow,role,incident,text,sent_to,opened_at,due_at,state,by,done_at",
     "host list": "id,name,tenant,state,observed_at,age,holds,protected",
     "playbook list": "id,version,mode,title,steps,sha256",
-    "run list": "id,incident,playbook,mode,state,started_at,ended_at",
+    "run list": "id,incident_number,playbook,mode,state,started_at,ended_at",
     "rule list": "id,level,category,contain,title,hits,last_seen,noisy,unmapped",
-    "report list": "number,kind,state,author_role,due_at,sent_at,path,sha256,incident,submitted_at",
+    "report list": "number,incident_number,kind,state,author_role,due_at,submitted_at,sent_at,path",
     "events search": "@timestamp,event.dataset,event.action,host.name,user.name,process.command_line,file.path,event.id",
     "source list": "name,kind,formats,tenant,trusted,records,bytes,last,waiting",
     "directory show people": "id,tenant,name,role,accounts",
