@@ -191,6 +191,8 @@ class Directory(msgspec.Struct, dict=True):
 
 
 _loaded: dict[tuple[str, int], Directory] = {}
+#: Made once, at import: threads that make msgspec build the same type at the same time may crash it.
+_decode = msgspec.msgpack.Decoder(Directory).decode
 
 
 def save(conn: Connection, directory: Directory, actor: str, now: datetime) -> int:
@@ -221,7 +223,7 @@ def load(conn: Connection, version: int | None = None) -> Directory:
         body = conn.execute(
             select(t.directory_version.c.body).where(t.directory_version.c.version == version)
         ).scalar_one()
-        directory = msgspec.msgpack.decode(body, type=Directory)
+        directory = _decode(body)
         directory.version = version
         while len(_loaded) > 4:
             _loaded.pop(next(iter(_loaded)))

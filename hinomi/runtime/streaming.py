@@ -19,6 +19,8 @@ from hinomi.settings import load_settings
 def stream(config: Path, user: str, target: str, body: dict[str, Any]) -> Iterator[tuple[int, bytes]]:
     """Yield (status, line) of an answer that comes line by line."""
     core = build_core(load_settings(config))
+    with core.state.read() as conn:
+        before = head(conn)
     app = create_app(build_deps(core), local=local_caller(user))
     parts: queue.Queue[tuple[int, bytes] | BaseException | None] = queue.Queue(maxsize=16)
     thread = threading.Thread(target=asyncio.run, args=(_into(parts, app, target, body),), daemon=True)
@@ -35,7 +37,9 @@ def stream(config: Path, user: str, target: str, body: dict[str, Any]) -> Iterat
             yield status, rest
     finally:
         with core.state.read() as conn:
-            Seals(core.settings.data).write(head(conn), core.clock.now())
+            after = head(conn)
+        if after != before:  # what was only found is not vouched for
+            Seals(core.settings.data).write(after, core.clock.now())
 
 
 async def _into(parts: "queue.Queue[Any]", app: Any, target: str, body: dict[str, Any]) -> None:
