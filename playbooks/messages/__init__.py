@@ -76,7 +76,7 @@ def _environment(language: str) -> Environment:
     )
     roles = words.ROLES if language == "ja" else ENGLISH_ROLES
     environment.filters["role"] = lambda value: words.word(roles, value)
-    environment.filters["step"] = lambda value: words.word(words.STEPS, value) if language == "ja" else str(value)
+    environment.filters["step"] = lambda value: words.step(value) if language == "ja" else str(value)
     environment.filters["state"] = lambda value: words.word(words.STATES, value) if language == "ja" else str(value)
     environment.filters["when"] = lambda value: _when(value, language)
     return environment

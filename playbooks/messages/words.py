@@ -99,6 +99,8 @@ STATES: Mapping[str, str] = {
     "failed": "失敗",
     "refused": "EDRが要求を拒否",
     "retrying": "EDRが応答せず、再試行中（未確認）",
+    "unanswered": "EDRから応答がなく、要求が届いたか確認中（未確認）",
+    "waiting": "承認待ち（まだ隔離していません）",
     "broken": "hinomi の内部で失敗、再試行中（未確認）",
     "protected": "保護対象の端末のため自動では行わない",
     "nobody": "担当する役割の人が登録されていない",
@@ -109,7 +111,7 @@ STATES: Mapping[str, str] = {
     "sent": "送信済",
     "done": "完了",
     "skipped": "実施せず",
-    "denied": "否認",
+    "denied": "否認（隔離していません）",
     "simulated": "模擬（実際には行わない）",
     "undone": "取りやめ（逆の操作が求められたため）",
     "adopted": "すでにその状態（他による操作を引き継ぎ）",
@@ -121,3 +123,8 @@ STATES: Mapping[str, str] = {
 def word(table: Mapping[str, str], key: object) -> str:
     """Return what people read for ``key``; an unknown word is shown as it is."""
     return table.get(str(key), str(key))
+
+
+def step(name: object) -> str:
+    """Return what people read for a step; one of somebody's own playbook is named as it is called there."""
+    return STEPS.get(str(name)) or (f"手順「{name}」" if str(name).isascii() and name else str(name))

@@ -217,8 +217,9 @@ def _refused(
         leases.done(conn, row, now, str(error))
         steps.fail(executor.engine, conn, step["id"], outcome, str(error), now)
         return
-    if row["tries"] == PAGE_AFTER:
-        incident = rows.get(conn, t.incident, row["incident"])
-        messaging.page(executor.engine, conn, incident, "retrying", now, step=step)
+    unknown = error.kind == "unknown" and not certain
+    if row["tries"] == PAGE_AFTER or (unknown and row["tries"] == 1):  # whether it was cut off must not stay unasked
+        incident, state = rows.get(conn, t.incident, row["incident"]), "unanswered" if unknown else "retrying"
+        messaging.page(executor.engine, conn, incident, state, now, step=step)
     pause = min(0.5 * 2 ** min(row["tries"], 6), 30.0) * random.uniform(0.7, 1.0)  # noqa: S311
     leases.again(conn, row, now, max(pause, error.retry_after or 0.0), str(error))

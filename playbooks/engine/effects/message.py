@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
 BESIDE = ("report_form", "report_reminder", "receipt_reminder")
 """Messages of a step that do not make it done."""
-ISOLATION = {"verified": "confirmed", "failed": "failed", "manual": "manual"}
+ISOLATION = {
+    "verified": "confirmed",
+    "failed": "failed",
+    "manual": "manual",
+    "sent": "asked",
+    "accepted": "asked",
+    "intent": "asked",
+}
+"""State of the isolation's step → what is said of it; all others wait for somebody's approval."""
 
 
 async def carry_out(executor: "Executor", row: Row) -> None:
@@ -71,7 +79,8 @@ def _facts(engine: "Engine", conn: Connection, incident: Row, row: Row) -> dict[
              "opened": incident["opened_at"], "role": body["role"], **body["facts"]}  # fmt: skip
     isolation = rows.find(conn, t.step, run=row["run"], action="endpoint.isolate") if row["run"] else []
     if "state" not in body["facts"] and isolation:
-        facts["state"] = ISOLATION.get(isolation[-1]["state"], "asked")
+        last = isolation[-1]
+        facts["state"] = "denied" if last["outcome"] == "denied" else ISOLATION.get(last["state"], "waiting")
     if link := _link(engine, body):
         facts["link"] = f"{engine.settings.api.url}/{link}"
     return facts

@@ -17,7 +17,8 @@ def start(turn: Turn) -> None:
         return
     role, directory = step.notify or "", engine.directory(conn)
     found = people.recipients(directory, incident, role, off_device=step.template in OFF_DEVICE)
-    copies = [r.address for r in people.recipients(directory, incident, step.copy_to)] if step.copy_to else []
+    beside = people.recipients(directory, incident, step.copy_to) if step.copy_to else []
+    copies = [recipient.address for recipient in beside]
     wait = _wait(turn, role) if step.receipt is not None else None
     facts = {"due": waits.due_text(wait) if wait else "", "step": turn.row["name"]}
     if why := (turn.row.get("detail") or {}).get("why"):
@@ -26,6 +27,9 @@ def start(turn: Turn) -> None:
         messaging.send(conn, recipient, step.template or "", incident, now, key=f"notify:{turn.row['id']}", step=turn.row,
                        wait=wait["id"] if wait else None, facts=facts, cc=copies)  # fmt: skip
     if not found:
+        for recipient in beside:  # nobody to copy it from: they are told all the same
+            messaging.send(conn, recipient, step.template or "", incident, now, key=f"notify:{turn.row['id']}:copy",
+                           step=turn.row, facts=facts)  # fmt: skip
         _nobody(turn, role, wait)
 
 

@@ -190,6 +190,29 @@ def test_denied_is_failed_and_on_failure_runs_and_then_those_after_start(site: A
     assert site.edr.actions(site.machines["pc-1"]) == []
 
 
+def test_a_teacher_whose_pc_somebody_decided_not_to_cut_off_reads_just_that(site: Any, mails: Any) -> None:
+    site.open(ISOLATE % ", approve: {role: operator}, on_failure: page" + TELL % "" + PAGE).hit()
+    site.decide("deny")
+    mail = site.drive(lambda: mails.sent("isolation_notice", "t1@phone.test"))[0]
+    assert "【行っていません】" in mail.get_content()
+    assert "切り離す処理を始めました" not in mail.get_content()
+
+
+def test_a_message_sent_while_the_isolation_waits_for_an_approval_says_so(site: Any, mails: Any) -> None:
+    site.open(ISOLATE % ", approve: {role: operator}" + TELL % ", after: []").hit()
+    mail = site.drive(lambda: mails.sent("isolation_notice", "t1@phone.test"))[0]
+    assert "【まだ切り離していません】" in mail.get_content()
+
+
+def test_an_act_whose_answer_does_not_come_pages_a_human_at_once_though_it_recovers(site: Any, mails: Any) -> None:
+    site.open(ISOLATE % "")
+    site.edr.fault("timeout-after-accept", site.machines["pc-1"])
+    site.hit()
+    site.drive(lambda: site.state_of("isolate") == "verified" and mails.sent("isolation_failed", "o2@soc.test"))
+    assert "要求が届いたか確認中" in mails.sent("isolation_failed")[0].get_content()
+    assert len(site.edr.actions(site.machines["pc-1"])) == 1
+
+
 def test_a_second_failure_pages_a_human_though_its_on_failure_has_run(site: Any, mails: Any) -> None:
     other = "  - {id: scan, do: endpoint.scan, target: incident.endpoint, on_failure: page}\n"
     site.open(ISOLATE % ", on_failure: page" + other + PAGE)
@@ -329,6 +352,14 @@ def test_no_holder_escalates_at_once(site: Any, mails: Any, wait: str) -> None:
     site.drive(lambda: mails.sent("escalation", "b1@city.test"))
     assert (site.step("ask") is None) == bool(wait)
     assert any("宛先がありません" in text for text in site.said())
+
+
+def test_copies_go_out_though_there_is_nobody_to_copy_them_from(site: Any, mails: Any) -> None:
+    site.people = [p for p in site.people if p.role != "teacher"]
+    site.open(TELL % ", copy: school_management, receipt: {due: 30m, escalate: board}").hit()
+    site.drive(
+        lambda: mails.sent("isolation_notice", "h1@school.test") and mails.sent("isolation_notice", "h2@school.test")
+    )
 
 
 def test_where_nobody_is_above_either_the_operator_is_told(site: Any, mails: Any) -> None:
