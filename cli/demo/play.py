@@ -79,6 +79,6 @@ def wrongs(found: dict[str, Any], options: Options, code: int) -> list[str]:
             wrong.append(f"{found['isolation_requests']} isolation requests, not one")
         if not found["reminded"]:
             wrong.append("no receipt needed its reminder")
-    elif not found["paged"] and options.fault != "timeout-after-accept":
+    elif not found["paged"]:
         wrong.append("nobody was paged")
     return wrong

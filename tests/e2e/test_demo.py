@@ -50,6 +50,7 @@ def test_an_isolation_that_is_accepted_and_never_answered_happens_once(
 ) -> None:
     _done, found = demo(tmp_path, "--fault", "edr=timeout-after-accept")
     assert found["isolation_requests"] == 1
+    assert found["paged"]
 
 
 def test_the_players_know_nothing_of_hinomi() -> None:
