@@ -122,7 +122,7 @@ def throughput(o: Options) -> Iterator[Row]:
         sent = r.sender("load", o["rate"], o["seconds"], batch=1000, hold=str(hold))
         sent.first("started")
         start, behind = time.monotonic(), 0
-        while not any(line["event"] == "ended" for line in sent.lines):
+        while not _ended(sent):
             time.sleep(0.2)
             waiting = _waiting(r, "trusted-0", "storer")
             behind = max(behind, waiting)
@@ -179,8 +179,18 @@ def noisy(o: Options) -> Iterator[Row]:
         yield from _latency_rows("critical in the noise", found, 1000, (None, None))
 
 
+def _ended(child: Any) -> bool:
+    if any(line["event"] == "ended" for line in child.lines):
+        return True
+    if child.process.poll() is not None:
+        time.sleep(0.5)  # its last line may be on the way
+        if not any(line["event"] == "ended" for line in child.lines):
+            raise SystemExit(f"the sender has died with {child.process.returncode}; its log is beside the rig's")
+    return False
+
+
 def _until_ended(child: Any) -> Any:
-    while not any(line["event"] == "ended" for line in child.lines):
+    while not _ended(child):
         time.sleep(0.1)
     return next(line for line in child.lines if line["event"] == "ended")
 

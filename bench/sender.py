@@ -36,6 +36,8 @@ def send(plan: dict[str, Any]) -> dict[str, Any]:
     hold = Path(plan.get("hold", "/nowhere"))
     start = time.monotonic()
     while time.monotonic() - start < plan["seconds"] and accepted < plan.get("count", 1 << 60):
+        if hold.exists():
+            connection.close()  # the server closes a silent one after some seconds
         while hold.exists():
             time.sleep(0.02)
         if plan["rate"]:
