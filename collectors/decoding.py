@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 TRIALS = ("utf-8", "cp932", "euc_jp")
-LARGE = 1 << 18
+MARKS = tuple(bom[:1] for bom, _ in BOMS)
 
 
 class Decoded(NamedTuple):
@@ -21,19 +21,10 @@ class Decoded(NamedTuple):
     faithful: bool
 
 
-def decode(raw: bytes, declared: str = "") -> Decoded:
-    """Decode one record; never fails."""
-    return _decode(raw, declared) if len(raw) < LARGE else _decode_large(raw, declared)
-
-
 @lru_cache(maxsize=1)
-def _decode_large(raw: bytes, declared: str) -> Decoded:
-    """Decode a large record once, though each format and the reader ask for it."""
-    return _decode(raw, declared)
-
-
-def _decode(raw: bytes, declared: str) -> Decoded:
-    for bom, name in BOMS:
+def decode(raw: bytes, declared: str = "") -> Decoded:
+    """Decode one record; never fails. The last one is remembered: each format and the reader ask for it."""
+    for bom, name in BOMS if raw[:1] in MARKS else ():
         if raw.startswith(bom):
             body = raw if name == "utf-8-sig" else raw[len(bom) :]
             return _lossy(body, name, raw)

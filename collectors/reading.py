@@ -13,7 +13,7 @@ from hinomi import log
 from hinomi.clock import from_micros, iso, parse_iso
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.formats import Format, formats
-from hinomi.collectors.values import LONGEST, clean
+from hinomi.collectors.values import clean, safe
 from hinomi.directory import Directory
 from hinomi.errors import UnknownComponentError
 from hinomi.event import Block, Event, RawRecord, event_id
@@ -22,6 +22,7 @@ from hinomi.settings import Settings, SourceSettings
 #: What a format may write below ``hinomi.``; everything else there is ours.
 ALLOWED = frozenset(f"hinomi.egress.{name}" for name in ("channel", "verdict", "destination", "bytes"))
 MOST_FIELDS = 1000
+WRITTEN = len("2026-11-21T11:58:49.123456Z")
 
 
 class Reader:
@@ -104,21 +105,17 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
     repaired: list[str] = list(raw_event.pop("hinomi.original.repaired", ()))
     truncated: list[str] = []
     event: Event = {}
+    few = len(raw_event) <= MOST_FIELDS
     for name, value in raw_event.items():
-        if name.startswith("hinomi.") and name not in ALLOWED:
+        if few and value != [] and safe(value) and name[:7] != "hinomi.":
+            event[name] = value  # nearly all
+        elif name.startswith("hinomi.") and name not in ALLOWED:
             event["event.kind"] = "pipeline_error"
             event["error.message"] = f"a format may not write {name[:100]}"
-            continue
-        if len(event) >= MOST_FIELDS:
+        elif len(event) >= MOST_FIELDS:
             truncated.append("*")
             break
-        if value is None or value == []:
-            continue
-        if type(value) is str and value.isascii() and len(value) <= LONGEST and "\x00" not in value:
-            event[name] = value  # nearly all values; `clean` would say the same
-            continue
-        kept = clean(value, name, repaired, truncated)
-        if kept is not None and kept != []:
+        elif value is not None and (kept := clean(value, name, repaired, truncated)) not in (None, []):
             event[name] = kept
     vendor_id = event.pop("event.id", None)
     if vendor_id is not None:
@@ -146,7 +143,9 @@ def _keep_time(event: Event, record: RawRecord, repaired: list[str]) -> None:
     """Bring ``@timestamp`` to the one form times are kept in; what is no time becomes that of receipt, and is marked."""
     given = event.get("@timestamp")
     try:
-        event["@timestamp"] = iso(parse_iso(str(given)))
+        moment = parse_iso(str(given))
+        if not (type(given) is str and len(given) == WRITTEN and given[19] == "." and given[26] == "Z"):
+            event["@timestamp"] = iso(moment)
     except (ValueError, OverflowError):
         event["@timestamp"] = _received(record.received)
         if given is not None:

@@ -21,6 +21,9 @@ LONGEST, HEAD, TAIL = 65_536, 49_152, 16_383
 """A longer string keeps its first HEAD and last TAIL characters, so that all executors see the same."""
 
 
+_NESTING = frozenset((dict, list))
+
+
 class Parsed(NamedTuple):
     """The value (None: not JSON), and the names of fields whose value was replaced."""
 
@@ -43,9 +46,12 @@ def loads(text: str) -> Parsed:
 
 
 def _keys(value: Any) -> int:
-    if isinstance(value, dict):
-        return len(value) + sum(_keys(item) for item in value.values() if isinstance(item, dict | list))
-    return sum(_keys(item) for item in value if isinstance(item, dict | list)) if isinstance(value, list) else 0
+    kind = type(value)
+    count = len(value) if kind is dict else 0
+    for item in value.values() if kind is dict else value if kind is list else ():
+        if type(item) in _NESTING:
+            count += _keys(item)
+    return count
 
 
 def _brackets(text: str) -> int:
@@ -99,6 +105,20 @@ def _slow(text: str, repaired: list[str]) -> Parsed:
     except (ValueError, RecursionError):
         return Parsed(None, [])
     return Parsed(value, repaired)
+
+
+def safe(value: Any) -> bool:
+    """Tell whether `clean` would give the value back as it is: nearly always, and quickly told."""
+    kind = type(value)
+    if kind is list:
+        try:
+            value = "".join(value)
+        except TypeError:
+            return False
+        kind = str
+    if kind is str:
+        return value.isascii() and "\x00" not in value and len(value) <= LONGEST
+    return kind is bool or (kind is int and INT64[0] <= value <= INT64[1])
 
 
 def clean(value: Any, name: str, repaired: list[str], truncated: list[str]) -> Any:
