@@ -167,6 +167,15 @@ DASHED = (
 )
 
 
+#: Channels that are known here, by their name in lower case: some agents write them so.
+_CHANNELS = {name.lower(): name for name in (*DATASETS, *(channel for channel, _ in FIELDS))}
+
+
+def channel_of(name: str) -> str:
+    """Return a channel's name as Windows spells it, where it is known."""
+    return _CHANNELS.get(name.lower(), name)
+
+
 def mapping(channel: str, event_id: int) -> dict[str, str]:
     """Return the field table of one event kind."""
     general = FIELDS.get((channel, 0), {})

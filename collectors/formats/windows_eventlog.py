@@ -78,7 +78,7 @@ def _event(found: Facts, zone: str) -> Event | None:
         event_id = int(str(system.get("EventID")))
     except ValueError:
         return None
-    channel = str(system.get("Channel") or _provider(system))
+    channel = winlog.channel_of(str(system.get("Channel") or _provider(system)))
     names, dataset, kind, owner = _plan(channel, event_id)
     event: Event = {
         "event.kind": "event",

@@ -62,3 +62,18 @@ def test_the_subject_of_an_event_is_not_taken_for_its_target(matches: Ask) -> No
     assert not matches(
         {"s": {"TargetUserName": "a"}, "condition": "s"}, event, {"product": "windows", "service": "security"}
     )
+
+
+def test_a_channel_in_lower_case_is_the_same_channel(matches: Ask) -> None:
+    event = event_of(
+        {
+            "EventID": 4688,
+            "Channel": "security",
+            "Hostname": "h",
+            "NewProcessName": "C:\\x\\cmd.exe",
+            "CommandLine": "cmd /c",
+        }
+    )
+    asked = {"s": {"Image|endswith": "\\cmd.exe", "CommandLine|contains": "/c"}, "condition": "s"}
+    assert event["winlog.channel"] == "Security"
+    assert matches(asked, event, {"product": "windows", "category": "process_creation"})
