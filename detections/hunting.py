@@ -51,7 +51,9 @@ def hunt(
     store: EventStore, ruleset: RuleSet, rules: Sequence[str], since: str, until: str, grant: Grant
 ) -> Iterator[Step]:
     """Yield what the rules match in a window, batch by batch, oldest day first, in bounded memory."""
-    virtual = {name for _, table in fieldmaps if isinstance(table, Product) for name in table.virtual}
+    virtual = {
+        name: made for _, table in fieldmaps if isinstance(table, Product) for name, made in table.virtual.items()
+    }
     compiled = [rule for name in rules if (rule := ruleset.compiled[name]).tree is not None]
     only = ruleset.only([rule.info.id for rule in compiled])
     wanted = any_of([filter_of(rule, virtual) for rule in compiled]) if len(compiled) <= TOGETHER else ALL

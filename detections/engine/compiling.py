@@ -9,14 +9,15 @@ from typing import Any
 import msgspec
 
 from hinomi.collectors import winlog
-from hinomi.detections.fieldmap import Condition, Product, fieldmaps
+from hinomi.detections import fieldmap
+from hinomi.detections.fieldmap import Condition, Product, product_of, routes_of
 from hinomi.hits import LEVELS, RuleInfo
 
 
 def code_version() -> str:
     """Return a mark of all code that decides what a rule compiles to: this package, the field maps, pySigma."""
-    paths = {*Path(__file__).parent.glob("*.py"), Path(winlog.__file__)}
-    for _, table in fieldmaps:
+    paths = {*Path(__file__).parent.glob("*.py"), *Path(fieldmap.__file__).parent.glob("*.py"), Path(winlog.__file__)}
+    for _, table in fieldmap.fieldmaps:
         make = table.route if isinstance(table, Product) else table.judge
         if code := getattr(make, "__code__", None):
             paths.add(Path(code.co_filename))
@@ -76,39 +77,16 @@ def _detection(document: dict[str, Any], where: str) -> Compiled:
 
     rule = SigmaRule.from_dict(document)
     source = rule.logsource
-    product = _product(source.product, source.category)
+    product = product_of(source.product, source.category, source.service)
     builder = TreeBuilder(product, source.category, source.service)
     conditions = [builder.build(parsed.parsed) for parsed in rule.detection.parsed_condition]
     tree = conditions[0] if len(conditions) == 1 else ["or", conditions]
     build(tree)  # what the matcher will refuse is refused now
-    routes, known = _routes(product, source.product, source.category, source.service)
-    unmapped = sorted(builder.unmapped)
-    if not known:
-        unmapped = unmapped or ["(log source)"]
+    routes = routes_of(source.product, source.category, source.service)
+    unmapped = sorted(builder.unmapped | (set() if routes is not None else {"(log source)"}))
+    fields = sorted(builder.fields | {name for route in routes or () for name, _ in route})
     info = _info(document, _meta(document, product, source.category, source.service))
-    return Compiled(info, where, routes, tree, unmapped, sorted(builder.fields), name=str(document.get("name", "")))
-
-
-def _product(name: str | None, category: str | None) -> Product | None:
-    if name is None and category is not None and "windows" in fieldmaps:
-        windows = fieldmaps.get("windows")
-        return windows if isinstance(windows, Product) and windows.route(category, None) else None
-    found = fieldmaps.get(name) if name is not None and name in fieldmaps else None
-    return found if isinstance(found, Product) else None
-
-
-def _routes(
-    product: Product | None, name: str | None, category: str | None, service: str | None
-) -> tuple[list[Condition], bool]:
-    if product is not None:
-        routes = product.route(category, service)
-        if routes is not None:
-            return list(routes), True
-    if name and service:
-        return [(("event.dataset", f"{name}.{service}"),)], True
-    if name and not category:
-        return [(("event.module", name),)], True
-    return [], False
+    return Compiled(info, where, list(routes or ()), tree, unmapped, fields, name=str(document.get("name", "")))
 
 
 def _meta(document: dict[str, Any], product: Product | None, category: str | None, service: str | None) -> _Meta:

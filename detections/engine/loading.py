@@ -7,14 +7,12 @@ start does not import pySigma. Reading files and compiling one rule never stops 
 import time
 from collections.abc import Iterator
 from functools import cached_property
-from importlib.metadata import entry_points
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
 
 from hinomi import log
-from hinomi.detections import RuleFault
+from hinomi.detections import RuleFault, packaged_folders
 from hinomi.detections.engine.compiling import Compiled, code_version, compile_rule, key_of
 from hinomi.detections.engine.ruleset import SimpleRuleSet, make
 from hinomi.detections.engine.safe_yaml import load_all
@@ -46,11 +44,7 @@ class RuleFolders:
     @cached_property
     def _packaged(self) -> list[Path]:
         """The shipped folder and those of other packages: they do not change while this runs."""
-        found = [Path(str(files("hinomi.detections") / "rules"))] if self._settings.rules.shipped else []
-        for point in entry_points(group="hinomi.rules"):
-            module = point.load()
-            found.append(Path(str(files(module if isinstance(module, str) else module.__name__))))
-        return found
+        return packaged_folders(self._settings)
 
     def current(self) -> SimpleRuleSet:
         """Return the newest whole set; the folders are looked at once every ``rules.reload_seconds``."""

@@ -10,12 +10,9 @@ import re2
 from hinomi.detections import MatchResult, RuleFault
 from hinomi.detections.engine.compiling import Compiled
 from hinomi.detections.engine.predicates import Predicate, Unsupported, View, build
-from hinomi.detections.fieldmap import Product, VendorAlerts, fieldmaps
+from hinomi.detections.fieldmap import Condition, Product, VendorAlerts, fieldmaps
 from hinomi.event import Event
 from hinomi.hits import RuleInfo
-
-#: What a route may ask for, and so what decides which rules an event meets.
-KEYS = ("winlog.channel", "event.code", "event.dataset", "event.module", "hinomi.egress.channel")
 
 
 @dataclass(frozen=True)
@@ -37,8 +34,8 @@ class SimpleRuleSet:
     fields: frozenset[str]
     correlations: Sequence[Compiled]
     compiled: Mapping[str, Compiled]
-    _routed: list[tuple[Mapping[str, str], Loaded]] = field(default_factory=list)
-    _keys: frozenset[str] = frozenset(KEYS)
+    _routed: list[tuple[Condition, Loaded]] = field(default_factory=list)
+    _keys: Sequence[str] = ()
     _virtual: Mapping[str, Callable[[Event], list[str]]] = field(default_factory=dict)
     _buckets: dict[tuple[Any, ...], list[Loaded]] = field(default_factory=dict)
     _broken: set[str] = field(default_factory=set)
@@ -68,10 +65,10 @@ class SimpleRuleSet:
         return make(self.generation, [self.compiled[name] for name in rules], ())
 
     def _bucket(self, event: Event) -> list[Loaded]:
-        key = tuple(event.get(name) for name in KEYS)
+        key = tuple(tuple(value) if isinstance(value := event.get(name), list) else value for name in self._keys)
         try:
             found = self._buckets.get(key)
-        except TypeError:  # a list where one word is expected: no memo
+        except TypeError:  # an object where one word is expected: no memo
             return self._select(event)
         if found is None:
             if len(self._buckets) > 10_000:
@@ -81,11 +78,17 @@ class SimpleRuleSet:
 
     def _select(self, event: Event) -> list[Loaded]:
         found: dict[str, Loaded] = {}
-        values = {name: str(event[name]).casefold() for name in KEYS if name in event}
+        values = {name: _words(event.get(name)) for name in self._keys}
         for condition, loaded in self._routed:
-            if all(values.get(name) == value for name, value in condition.items()):
+            if all(value in values[name] for name, value in condition):
                 found[loaded.info.id] = loaded
         return list(found.values())
+
+
+def _words(value: Any) -> frozenset[str]:
+    """Return a field's values as routes ask for them; a missing one is the empty word."""
+    items = value if isinstance(value, list) else () if value is None else (value,)
+    return frozenset(str(item).casefold() for item in items) or frozenset({""})
 
 
 def vendor_rule(event: Event) -> RuleInfo:
@@ -118,7 +121,7 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
         if first is not rule:
             faults.append(RuleFault(rule.info.id, rule.where, f"this id is there already, in {first.where}"))
     needs, silent = _for_correlations(by_id, faults)
-    routed: list[tuple[Mapping[str, str], Loaded]] = []
+    routed: list[tuple[Condition, Loaded]] = []
     infos: dict[str, RuleInfo] = {}
     for rule in by_id.values():
         info = _final_info(rule, contain, needs, silent)
@@ -131,7 +134,7 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
             faults.append(RuleFault(info.id, rule.where, str(error)))
             del infos[info.id]
             continue
-        routed += [({name: value.casefold() for name, value in route}, loaded) for route in rule.routes]
+        routed += [(tuple((name, value.casefold()) for name, value in route), loaded) for route in rule.routes]
     virtual = {
         name: make for _, table in fieldmaps if isinstance(table, Product) for name, make in table.virtual.items()
     }
@@ -146,6 +149,7 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
         ],
         compiled=by_id,
         _routed=routed,
+        _keys=sorted({name for condition, _ in routed for name, _ in condition}),
         _virtual=virtual,
     )
 

@@ -6,7 +6,7 @@ prefix suffix (case-folded text), their ``_cased`` forms, glob, re, cidr, cmp, n
 
 import ipaddress
 import re as _text_patterns
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sigma.conditions import (
@@ -35,7 +35,7 @@ from sigma.types import (
 )
 
 from hinomi.detections.engine.predicates import Node, Unsupported
-from hinomi.detections.fieldmap import Product
+from hinomi.detections.fieldmap import Product, is_event_name
 
 _FLAGS = {
     SigmaRegularExpressionFlag.IGNORECASE: "i",
@@ -71,16 +71,19 @@ class TreeBuilder:
 
     def _names(self, field: str) -> list[str]:
         names = self.product.names(field, self.category, self.service) if self.product else ()
-        if not names:
-            names = (field,)
-            if "." not in field:
-                self.unmapped.add(field)
-            else:
-                self.mapped.add(field)
-        else:
+        if names or is_event_name(field) or (self.product is None and "." in field):
             self.mapped.add(field)
-        self.fields.update(names)
+        else:
+            self.unmapped.add(field)
+        names = names or (field,)
+        self._reads(names)
         return list(names)
+
+    def _reads(self, names: Sequence[str]) -> None:
+        for name in names:
+            virtual = self.product.virtual.get(name) if self.product else None
+            read = [real for _, reals in virtual.choices for real in reals] if virtual else [name]
+            self.fields.update(real for real in read if "*" not in real)
 
     def _value(self, field: str, value: Any) -> Node:
         names = self._names(field)
@@ -101,13 +104,16 @@ class TreeBuilder:
         )
         for kind, make in handlers:
             if isinstance(value, kind):
-                name, operand = make(value)
-                return ["atom", names, name, self._translated(field, name, operand)]
+                return self._atom(field, names, *make(value))
         raise Unsupported(f"{field}: value of type {type(value).__name__} is not supported")
 
-    def _translated(self, field: str, kind: str, operand: Any) -> Any:
-        table = self.product.values.get(field) if self.product else None
-        return table.get(operand, operand) if table and kind == "eq" else operand
+    def _atom(self, field: str, names: list[str], kind: str, operand: Any) -> Node:
+        parts = self.product.parts(field, self.category, self.service, kind, operand) if self.product else []
+        for asked, _, _ in parts:
+            self._reads(asked)
+        atoms: list[Node] = [["atom", list(asked), name, value] for asked, name, value in parts]
+        atoms = atoms or [["atom", names, kind, operand]]
+        return atoms[0] if len(atoms) == 1 else ["or", atoms]
 
     def _keyword(self, value: Any) -> Node:
         if isinstance(value, SigmaExpansion):

@@ -5,7 +5,7 @@
 
 from collections.abc import Sequence
 
-from hinomi.detections.fieldmap import Condition, Product, fieldmaps
+from hinomi.detections.fieldmap import BASE, Condition, Product, fieldmaps
 
 CHANNELS = ("usb", "web", "mail", "print", "share")
 
@@ -17,4 +17,6 @@ def route(category: str | None, service: str | None) -> Sequence[Condition] | No
     return [()] if not category and not service else None
 
 
-fieldmaps.register("hinomi")(Product(route=route, names=lambda name, category, service: (name,) if "." in name else ()))
+fieldmaps.register("hinomi")(
+    Product(route=route, names=lambda name, category, service: (name,) if "." in name or name in BASE else ())
+)

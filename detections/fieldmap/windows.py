@@ -1,14 +1,19 @@
 """Sigma's Windows log sources and fields, on the events that `windows.eventlog` makes.
 
 Log sources: github.com/SigmaHQ/sigma-specification, appendix taxonomy. Fields: `hinomi.collectors.winlog`;
-what has no ECS field is ``winlog.event_data.<Field>``.
+what has no ECS field is ``winlog.event_data.<Field>``. Events of endpoint agents that write ECS join by category.
 """
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from hinomi.collectors import winlog
 from hinomi.collectors.winlog import POWERSHELL, SECURITY, SYSMON
-from hinomi.detections.fieldmap import Condition, Product, fieldmaps
+from hinomi.detections.fieldmap import Condition, Targets, fieldmaps, table
+from hinomi.detections.fieldmap.operating_systems import VALUES, on
+from hinomi.detections.fieldmap.readers import SINGLE, Hashes, split_hash
 from hinomi.event import Event
 
 #: Category → (channel, event ids).
@@ -38,6 +43,7 @@ CATEGORIES: dict[str, tuple[tuple[str, tuple[int, ...]], ...]] = {
     "process_tampering": ((SYSMON, (25,)),),
     "file_block": ((SYSMON, (27,)),),
     "file_block_executable": ((SYSMON, (27,)),),
+    "file_block_shredding": ((SYSMON, (28,)),),
     "file_executable_detected": ((SYSMON, (29,)),),
     "sysmon_error": ((SYSMON, (255,)),),
     "file_access": (("Microsoft-Windows-Kernel-File", ()),),
@@ -106,32 +112,49 @@ SERVICES: dict[str, tuple[str, ...]] = {
     "appxpackaging-om": ("Microsoft-Windows-AppxPackaging/Operational",),
 }  # fmt: skip
 
-SYSTEM = {
-    "EventID": "event.code", "Channel": "winlog.channel", "Provider_Name": "event.provider", "ProviderName": "event.provider",
-    "Provider": "event.provider", "Source": "event.provider", "Computer": "host.name", "ComputerName": "host.name",
-    "Hostname": "host.name", "Message": "message", "EventLog": "winlog.channel",
+#: Names of a record itself, and those that are the same everywhere.
+SYSTEM: dict[str, Targets] = {
+    "EventID": "event.code", "Channel": ("winlog.channel", "winlog.event_data.Channel"), "EventLog": "winlog.channel", "Provider_Name": "event.provider",
+    "ProviderName": "event.provider", "Provider": "event.provider", "Source": "event.provider", "Computer": "host.name",
+    "ComputerName": "host.name", "Hostname": "host.name", "Message": "message", "Level": "log.level",
+    "Keywords": "event.outcome", "EventRecordID": "winlog.record_id", "RecordNumber": "winlog.record_id", "Task": "winlog.task",
+    "Opcode": "winlog.opcode", "Version": "winlog.version", "UserID": "winlog.user.identifier", "SecurityID": "winlog.user.identifier",
+    **SINGLE, "Hashes": "sigma.hashes", "Hash": "sigma.hashes", "Initiated": "network.direction",
+    "SourceIsIpv6": ("winlog.event_data.SourceIsIpv6", "network.type"),
+    "DestinationIsIpv6": ("winlog.event_data.DestinationIsIpv6", "network.type"),
+    "User": ("winlog.event_data.User", "user.name", "user.domain"),
 }  # fmt: skip
-_OWNERS = ("process", "dll", "file")
-_HASH_FIELDS = tuple(
-    (kind, f"{owner}.{name}")
-    for owner in _OWNERS
-    for kind, name in (
-        ("MD5", "hash.md5"),
-        ("SHA1", "hash.sha1"),
-        ("SHA256", "hash.sha256"),
-        ("SHA512", "hash.sha512"),
-        ("IMPHASH", "pe.imphash"),
-    )
-)
-#: Names that several event kinds share whatever the category.
-ANYWHERE = {
-    "Imphash": tuple(f"{owner}.pe.imphash" for owner in _OWNERS),
-    "imphash": tuple(f"{owner}.pe.imphash" for owner in _OWNERS),
-    **{kind: tuple(f"{owner}.hash.{kind}" for owner in _OWNERS) for kind in ("md5", "sha1", "sha256")},
-    "Hashes": ("sigma.hashes",),
-    "Hash": ("sigma.hashes",),
-    "Initiated": ("network.direction",),
+#: What Sysmon calls so, the Security log calls otherwise and `winlog` leaves by its own name.
+ALSO: dict[str, dict[str, Targets]] = {
+    "process_creation": {
+        "IntegrityLevel": ("winlog.event_data.IntegrityLevel", "winlog.event_data.MandatoryLabel"),
+        "LogonId": ("winlog.event_data.LogonId", "winlog.event_data.SubjectLogonId"),
+        "ParentUser": ("winlog.event_data.ParentUser", "process.parent.user.name"),
+    },
+    "file_access": {"FileName": ("winlog.event_data.FileName", "file.path"), "Image": ("winlog.event_data.Image", "process.executable")},
+    "file_rename": {
+        "TargetFilename": ("winlog.event_data.TargetFilename", "file.path"), "Image": ("winlog.event_data.Image", "process.executable"),
+        "SourceFilename": ("winlog.event_data.SourceFilename", "file.Ext.original.path"),
+    },
+    "wmi": {"Provider": "winlog.event_data.Provider"},
+    "antivirus": {
+        "Signature": "winlog.event_data.ThreatName", "Filename": "winlog.event_data.Path", "Action": "winlog.event_data.ActionName",
+        "Category": "winlog.event_data.CategoryName", "Severity": "winlog.event_data.SeverityName",
+    },
+}  # fmt: skip
+LEVELS = {"0": "information", "1": "critical", "2": "error", "3": "warning", "4": "information", "5": "verbose"}
+OUTCOMES = {
+    "0x8020000000000000": "success",
+    "0x8010000000000000": "failure",
+    "audit success": "success",
+    "audit failure": "failure",
 }
+
+
+#: ECS fields that leave a value they have no room for under the record's own name.
+NARROW = (winlog.TYPED - winlog.LISTS) | winlog.DASHED
+FEW = 8
+"""Event ids that a query names one by one; of more, the whole channel is asked."""
 
 
 def _conditions(channel: str, ids: tuple[int, ...]) -> list[Condition]:
@@ -140,60 +163,89 @@ def _conditions(channel: str, ids: tuple[int, ...]) -> list[Condition]:
     return [(("winlog.channel", channel), ("event.code", str(number))) for number in ids]
 
 
-def route(category: str | None, service: str | None) -> Sequence[Condition] | None:
-    """Return the conditions of a log source; a rule may narrow them with EventID itself."""
-    if category:
-        table = CATEGORIES.get(category)
-        return None if table is None else [c for channel, ids in table for c in _conditions(channel, ids)]
-    if service:
-        channels = SERVICES.get(service)
-        return None if channels is None else [(("winlog.channel", channel),) for channel in channels]
-    return [(("event.module", "windows"),)]
+def _sources() -> dict[str, Sequence[str | Condition]]:
+    """Return the routes: categories by channel and event id (and as ECS agents write them), services by channel."""
+    by_agents = on("windows")
+    made: dict[str, Sequence[str | Condition]] = {
+        category: [*(c for channel, ids in events for c in _conditions(channel, ids)), *by_agents.pop(category, ())]
+        for category, events in CATEGORIES.items()
+    }
+    made |= {
+        service: [(("winlog.channel", channel),) for channel in channels] for service, channels in SERVICES.items()
+    }
+    return {**by_agents, **made, "": ["event.module=windows", "host.os.type=windows"]}
 
 
-def names(name: str, category: str | None, service: str | None) -> tuple[str, ...]:
-    """Return the ECS fields of a Sigma field; several where the event kinds of a log source differ."""
-    if name == "Channel":
-        return (SYSTEM[name], "winlog.event_data.Channel")  # of a cleared log: which one
-    if name in SYSTEM:
-        return (SYSTEM[name],)
-    if name in ANYWHERE:
-        return ANYWHERE[name]
-    found: dict[str, None] = {}
-    if category:
-        for channel, ids in CATEGORIES.get(category, ()):
-            for number in ids:
-                if target := winlog.mapping(channel, number).get(name):
-                    found[target] = None
-    elif name in _MANY:
-        return (f"sigma.{name}",)
-    if name == "User":
-        return ("winlog.event_data.User", "user.name")
-    return (*found, f"winlog.event_data.{name}")
+@dataclass(frozen=True)
+class OfEvent:
+    """A Windows field whose ECS field depends on the event: what the mapping of its own channel and id made of it."""
+
+    name: str
+
+    evidence = staticmethod(str)
+
+    @property
+    def choices(self) -> Sequence[tuple[Condition, tuple[str, ...]]]:
+        """Each ECS field under the channels and ids that write it, and the original name."""
+        kinds: dict[tuple[str, str], list[int]] = defaultdict(list)
+        for (channel, number), names in winlog.FIELDS.items():
+            if target := names.get(self.name):
+                kinds[channel, target].append(number)
+        found: list[tuple[Condition, tuple[str, ...]]] = [((), (f"winlog.event_data.{self.name}",))]
+        for (channel, target), numbers in kinds.items():
+            codes = (
+                [(("event.code", str(number)),) for number in numbers]
+                if len(numbers) <= FEW and 0 not in numbers
+                else [()]
+            )
+            found += [((("winlog.channel", channel), *code), (target,)) for code in codes]
+        return found
+
+    def __call__(self, event: Event) -> list[Any]:
+        """Return the field's values in an event: as the record wrote it, where that was changed on the way to ECS."""
+        code = str(event.get("event.code", ""))
+        mapped = winlog.mapping(str(event.get("winlog.channel", "")), int(code)) if code.isdigit() else {}
+        value = event.get(f"winlog.event_data.{self.name}", event.get(mapped.get(self.name, "")))
+        return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _written(channels: Sequence[str]) -> dict[str, set[str]]:
+    """Return ECS field → the Windows names that may be in it, in these channels."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for (channel, _), names in winlog.FIELDS.items():
+        if channel in channels:
+            for name, target in names.items():
+                found[target].add(name)
+    return found
+
+
+def _of_category(category: str) -> dict[str, Targets]:
+    found: dict[str, dict[str, None]] = defaultdict(dict)
+    for channel, ids in CATEGORIES[category]:
+        for number in ids:
+            for name, target in winlog.mapping(channel, number).items():
+                found[name][target] = None
+                if target.startswith("dll."):  # Elastic's pipelines call the image a file
+                    found[name][f"file.{target.removeprefix('dll.')}"] = None
+                if target in NARROW:
+                    found[name][f"winlog.event_data.{name}"] = None
+    return {name: tuple(targets) for name, targets in found.items() if name != "User"} | ALSO.get(category, {})
+
+
+def _of_service(service: str) -> dict[str, Targets]:
+    """Return a service's names: those that share an ECS field with another name are read by the event's own kind."""
+    found: dict[str, Targets] = {}
+    written = _written(SERVICES[service])
+    names = {name for shared in written.values() for name in shared} - {"User"}
+    for name in sorted(names):
+        targets = [target for target, shared in written.items() if name in shared]
+        alone = service == "sysmon" or all(len(written[target]) == 1 for target in targets)
+        found[name] = (*targets, f"winlog.event_data.{name}") if alone else f"sigma.{name}"
+    return found | ALSO.get(service, {})
 
 
 #: Names that mean different ECS fields from event to event, where a rule does not say which event it means.
-_MANY = frozenset(name for fields in winlog.FIELDS.values() for name in fields)
-
-
-def _of_event(name: str) -> Callable[[Event], list[str]]:
-    """Return what a Windows field is in an event: what the mapping of its own channel and id made of it."""
-
-    def read(event: Event) -> list[str]:
-        code = str(event.get("event.code", ""))
-        mapped = winlog.mapping(str(event.get("winlog.channel", "")), int(code)) if code.isdigit() else {}
-        value = event.get(
-            f"winlog.event_data.{name}", event.get(mapped.get(name, ""))
-        )  # as written, where it was changed
-        return value if isinstance(value, list) else [] if value is None else [value]
-
-    return read
-
-
-def hashes(event: Event) -> list[str]:
-    """Return an event's hashes as Sysmon writes them: ``SHA256=…``, and all of them in one text."""
-    parts = [f"{kind}={event[name]}" for kind, name in _HASH_FIELDS if name in event]
-    return [",".join(parts), *parts] if parts else []
+_MANY = sorted({name for fields in winlog.FIELDS.values() for name in fields} - {"User"})
 
 
 def classify(tags: Sequence[str], category: str | None, service: str | None) -> tuple[str, str]:
@@ -206,11 +258,23 @@ def classify(tags: Sequence[str], category: str | None, service: str | None) -> 
 
 
 fieldmaps.register("windows")(
-    Product(
-        route=route,
-        names=names,
-        values={"Initiated": {"true": "egress", "false": "ingress"}},
-        virtual={"sigma.hashes": hashes, **{f"sigma.{name}": _of_event(name) for name in _MANY}},
+    table(
+        _sources(),
+        SYSTEM,
+        of={
+            **{category: _of_category(category) for category in CATEGORIES},
+            **{service: _of_service(service) for service in SERVICES},
+            "": {name: f"sigma.{name}" for name in _MANY},
+        },
+        rest="winlog.event_data.{}",
+        vendor=("winlog.", "powershell.", "file.Ext."),
+        values={
+            **VALUES,
+            "Level": {"log.level": LEVELS},
+            "Keywords": {"event.outcome": OUTCOMES},
+        },
+        virtual={"sigma.hashes": Hashes(), **{f"sigma.{name}": OfEvent(name) for name in _MANY}},
+        split={"Hashes": split_hash, "Hash": split_hash},
         classify=classify,
     )
 )

@@ -19,13 +19,13 @@ BOOL = frozenset({
     "file.code_signature.exists",
 })  # fmt: skip
 
-#: Always columns: identity, who, where, what, and what leaves.
+#: Always columns: identity, who, where, what, what leaves, and what decides which rules an event meets.
 CORE = (
     "@timestamp", "event.id", "event.kind", "event.module", "event.dataset", "event.code", "event.action", "event.category", "event.type",
     "event.outcome", "event.provider", "event.original", "event.ingested", "host.name", "host.id", "user.name", "user.domain", "process.executable",
     "process.name", "process.command_line", "process.pid", "process.parent.executable", "file.path", "file.name", "file.size", "file.hash.sha256",
     "file.hash.sha1", "file.target_path", "source.ip", "destination.ip", "destination.port", "dns.question.name", "url.original", "url.domain",
-    "rule.name", "message", "winlog.channel", "device.serial_number", "hinomi.tenant", "hinomi.source", "hinomi.vendor_id", "hinomi.host.id",
+    "host.os.type", "network.protocol", "observer.type", "dns.type", "rule.name", "message", "winlog.channel", "device.serial_number", "hinomi.tenant", "hinomi.source", "hinomi.vendor_id", "hinomi.host.id",
     "hinomi.host.known", "hinomi.host.protected", "hinomi.host.owner", "hinomi.user.id", "hinomi.user.role", "hinomi.file.class",
     "hinomi.egress.channel", "hinomi.egress.verdict", "hinomi.egress.destination", "hinomi.egress.bytes", "hinomi.egress.class",
 )  # fmt: skip
