@@ -7,7 +7,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-PARTS = {name: ROOT / folder for name, folder in SETUPTOOLS["package-dir"].items()}
+FOLDERS = {name: ROOT / folder for name, folder in SETUPTOOLS["package-dir"].items()}
+PARTS = {name: folder for name, folder in FOLDERS.items() if name.split(".")[0] == "hinomi"}
+GUESTS = sorted(FOLDERS.keys() - PARTS.keys())
 
 
 def test_every_package_is_listed_for_the_build() -> None:
@@ -17,7 +19,12 @@ def test_every_package_is_listed_for_the_build() -> None:
         for init in folder.rglob("__init__.py")
         if init.parent.resolve() == init.parent  # not through a link
     }
-    assert sorted(SETUPTOOLS["packages"]) == sorted(found)
+    assert sorted(SETUPTOOLS["packages"]) == sorted([*found, *GUESTS])
+
+
+def test_a_part_of_anothers_namespace_package_has_no_init_of_its_own() -> None:
+    assert GUESTS == ["sigma.pipelines"]
+    assert [path.name for path in FOLDERS["sigma.pipelines"].glob("*.py")] == ["hinomi.py"]
 
 
 def test_the_links_for_type_checkers_point_at_the_parts() -> None:
