@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from hinomi.cli.fieldmap_page import fieldmap_reference
 from hinomi.cli.main import cli
 from hinomi.cli.reference import settings_reference
 from hinomi.collectors.formats import formats
@@ -20,6 +21,11 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 def test_the_settings_page_is_what_the_code_says() -> None:
     page = (ROOT / "docs" / "reference" / "settings.md").read_text(encoding="utf-8")
     assert page == settings_reference(), "hinomi help settings > docs/reference/settings.md"
+
+
+def test_the_page_of_the_field_maps_is_what_the_tables_say() -> None:
+    page = (ROOT / "docs" / "reference" / "fieldmap.md").read_text(encoding="utf-8")
+    assert page == fieldmap_reference(), "hinomi help fieldmap > docs/reference/fieldmap.md"
 
 
 def test_the_playbook_page_names_every_key_of_a_step() -> None:

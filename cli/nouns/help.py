@@ -24,7 +24,7 @@ All must fit. Times: 2h, 30d, 2026-11-19, 令和8年11月19日.""",
 
 
 @click.command("help", epilog=examples("help exit-codes", "help queries"))
-@click.argument("topic", type=click.Choice(sorted([*TOPICS, "settings"])), required=False)
+@click.argument("topic", type=click.Choice(sorted([*TOPICS, "settings", "fieldmap"])), required=False)
 @click.pass_context
 def command(ctx: click.Context, topic: str | None) -> None:
     """Explain a topic."""
@@ -32,5 +32,9 @@ def command(ctx: click.Context, topic: str | None) -> None:
         from hinomi.cli.reference import settings_reference
 
         click.echo(settings_reference(), nl=False)
+    elif topic == "fieldmap":
+        from hinomi.cli.fieldmap_page import fieldmap_reference
+
+        click.echo(fieldmap_reference(), nl=False)
     else:
         click.echo(TOPICS[topic] if topic else ctx.find_root().get_help())

@@ -9,12 +9,13 @@ from hinomi import log
 from hinomi.cli.client import Client
 from hinomi.cli.options import configured, examples, listed
 from hinomi.cli.output import say, show
+from hinomi.cli.rule_coverage import coverage
 from hinomi.text import _
 
 
-@click.group("rule", epilog=examples("rule list --faults", "rule test"))
+@click.group("rule", epilog=examples("rule list --faults", "rule test", "rule coverage"))
 def command() -> None:
-    """List rules, and try them on their samples."""
+    """List rules, try them on their samples, see what they cover."""
 
 
 @command.command("list", epilog=examples("rule list --unmapped", "rule list --faults -o json"))
@@ -93,3 +94,6 @@ def regression(folder: Path, fmt: str, every: bool) -> int:
     passed = sum(bool(outcome.ok) for outcome in here)
     click.echo(_("{passed} of {count} passed").format(passed=passed, count=len(here)), err=fmt != "table")
     return 0 if passed == len(here) else 1
+
+
+command.add_command(coverage)
