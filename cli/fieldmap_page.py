@@ -16,6 +16,7 @@ compile rules for the stream and make the pySigma pipeline (`sigma convert -p hi
   means `event.dataset: p.s`. A rule without a product is read by `any`.
 - A field with several ECS fields holds where **any** of them does.
 - `sigma.…` is no field of events: it is read by the event's own kind, from a tree of fields, or from the hashes.
+- Windows, Linux and macOS rules meet the events of any agent that writes `host.os.type`, `event.category` and `event.type`.
 - A field that stands nowhere here is *not mapped*: `rule list --unmapped` and `rule coverage --unmapped` name the rules.
 - ECS fields and `hinomi.*` may stand in any rule as they are.
 """

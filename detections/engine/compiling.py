@@ -1,6 +1,8 @@
 """A rule's document to compiled data: metadata, routes, tree. pySigma is imported only here, when needed."""
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -11,6 +13,7 @@ import msgspec
 from hinomi.collectors import winlog
 from hinomi.detections import fieldmap
 from hinomi.detections.fieldmap import Condition, Product, product_of, routes_of
+from hinomi.events.types import CORE, MOST
 from hinomi.hits import LEVELS, RuleInfo
 
 
@@ -52,6 +55,12 @@ class _Meta:
     category: str
     cause: str
     contain: str
+
+
+def columns(rules: Iterable[Compiled]) -> frozenset[str]:
+    """Return the fields that most rules read: as many as an event store has columns for beside its own."""
+    named = Counter(name for rule in rules for name in rule.fields if name not in CORE)
+    return frozenset(name for name, _ in named.most_common(MOST - len(CORE)))
 
 
 def compile_rule(document: dict[str, Any], where: str) -> Compiled:

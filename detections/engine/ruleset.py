@@ -8,7 +8,7 @@ import msgspec
 import re2
 
 from hinomi.detections import MatchResult, RuleFault
-from hinomi.detections.engine.compiling import Compiled
+from hinomi.detections.engine.compiling import Compiled, columns
 from hinomi.detections.engine.predicates import Predicate, Unsupported, View, build
 from hinomi.detections.fieldmap import Condition, Product, VendorAlerts, fieldmaps
 from hinomi.event import Event
@@ -143,7 +143,7 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
         rules=infos,
         unmapped={rule.info.id: rule.unmapped for rule in by_id.values() if rule.unmapped},
         faults=faults,
-        fields=frozenset(name for rule in by_id.values() for name in rule.fields if name not in virtual),
+        fields=columns(by_id.values()),
         correlations=[
             msgspec.structs.replace(rule, info=infos[rule.info.id]) for rule in by_id.values() if rule.correlation
         ],

@@ -10,6 +10,7 @@ from hinomi.detections import load
 from hinomi.detections.coverage import Coverage, survey
 from hinomi.detections.fieldmap import Product, Table, conditions, fieldmaps, routes_of
 from hinomi.detections.fieldmap import table as made_of
+from hinomi.events.types import CORE, MOST
 from hinomi.settings import Rules, Settings
 
 SHARED = Path(__file__).parents[4] / "shared" / "data"
@@ -120,6 +121,18 @@ def test_every_rule_has_every_field_mapped(wanted: str, surveyed: list[Coverage]
 def test_what_is_left_of_the_others_is_listed_and_is_nothing_today(surveyed: list[Coverage]) -> None:
     left = {(*each.source, name) for each in surveyed for rule in each.rules for name in rule.unmapped}
     assert left == set()
+
+
+def test_the_fields_that_most_rules_read_are_the_columns_of_a_store(tmp_path: Path) -> None:
+    if not SIGMAHQ.exists():
+        pytest.skip("needs SigmaHQ's rules, ../shared/data/sigmahq")
+    folders = tuple(
+        SIGMAHQ / "rules" / name for name in ("windows/builtin", "cloud", "linux", "network", "identity", "application")
+    )
+    fields = load(Settings(data=tmp_path, rules=Rules(shipped=False, folders=folders))).current().fields
+    assert len(fields) <= MOST - len(CORE)
+    assert {"process.parent.command_line", "winlog.event_data.AccessMask", "azure.auditlogs.operation_name"} <= fields
+    assert not any(name.startswith("sigma.") or "*" in name for name in fields)
 
 
 def test_the_survey_of_files_and_the_compiled_rules_agree_on_what_is_not_mapped(tmp_path: Path) -> None:
