@@ -70,8 +70,8 @@ def _fields(table: Table) -> Iterator[str]:
         yield f"| `{name}` | {', '.join(f'`{target}`' for target in targets)} | {where} |"
     for begin, target in table.trees.items():
         yield f"| `{begin}…` | `{target}…` | |"
-    if table.rest:
-        yield f"| any other | `{table.rest.format('…')}` | |"
+    for source, pattern in table.rest.items():
+        yield f"| any other | `{pattern.format('…')}` | {source} |"
 
 
 def _values(table: Table) -> Iterator[str]:

@@ -54,8 +54,8 @@ class Table:
     """Category or service → the same for its events alone; read before `fields`."""
     trees: Mapping[str, str] = field(default_factory=dict)
     """Begin of a Sigma field → begin of the event's: trees whose leaves have no list."""
-    rest: str = ""
-    """What any other name becomes; ``{}`` stands for it. Empty: it is not mapped, and is listed."""
+    rest: Mapping[str, str] = field(default_factory=dict)
+    """Category or service (``""`` = every) → what any other name becomes; ``{}`` stands for it. None: it is listed."""
     vendor: tuple[str, ...] = ()
     """Begins of names outside ECS, as the maker's integration for Elastic calls them."""
     values: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
@@ -133,7 +133,7 @@ def table(
     *,
     of: Mapping[str, Mapping[str, Targets]] | None = None,
     trees: Mapping[str, str] | None = None,
-    rest: str = "",
+    rest: str | Mapping[str, str] = "",
     vendor: tuple[str, ...] = (),
     values: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None,
     fold: bool = False,
@@ -145,7 +145,7 @@ def table(
         _tuples(fields),
         {key: _tuples(own) for key, own in (of or {}).items()},
         trees or {},
-        rest,
+        {"": rest} if isinstance(rest, str) and rest else rest or {},
         vendor,
         values or {},
     )
@@ -171,7 +171,10 @@ def table(
                 return (target + name[len(begin) :],)
         if is_event_name(name) or (vendor and name.startswith(vendor)):
             return (name,)
-        return (rest.format(name),) if rest else ()
+        pattern = next(
+            (made.rest[word] for word in (service, category, "") if word is not None and word in made.rest), ""
+        )
+        return (pattern.format(name),) if pattern else ()
 
     known = {key(name): targets for name, targets in made.values.items()}
     return Product(route=route, names=names, values=known, table=made, fold=fold, **more)
@@ -197,22 +200,31 @@ def routes_of(product: str | None, category: str | None, service: str | None) ->
     Without a table, ``product: p, service: s`` means ``event.dataset: p.s``, and ``product: p`` means ``event.module: p``.
     """
     known = product_of(product, category, service)
-    if known is not None and (routes := known.route(category, service)) is not None:
+    own = product is None or product.casefold() in fieldmaps
+    if known is not None and own and (routes := known.route(category, service)) is not None:
         return routes
     if product and service:
         return ((("event.dataset", f"{product}.{service}"),),)
-    if product and category in (None, "application"):
+    if product and (known is not None or category in (None, "application")) and not own:
         return ((("event.module", product),),)
     return None
 
 
 def product_of(name: str | None, category: str | None, service: str | None) -> Product | None:
-    """Return the field map of a log source; without a product, `any`, or Windows where it alone knows the category."""
-    for candidate in (name.casefold(),) if name else ("any", "windows"):
-        found = fieldmaps.get(candidate) if candidate in fieldmaps else None
-        if isinstance(found, Product) and (name or found.route(category, service) is not None):
-            return found
-    return None
+    """Return the field map of a log source: its product's, if that knows it; else the one of any product.
+
+    Without a product that is `any`, or Windows where it alone knows the category.
+    """
+    own = _table_of(name.casefold()) if name else None
+    for candidate in (own, _table_of("any"), None if name else _table_of("windows")):
+        if candidate is not None and candidate.route(category, service) is not None:
+            return candidate
+    return own
+
+
+def _table_of(name: str) -> Product | None:
+    found = fieldmaps.get(name) if name in fieldmaps else None
+    return found if isinstance(found, Product) else None
 
 
 __all__ = [

@@ -56,6 +56,9 @@ WEB: dict[str, Targets] = {
     "cs-referer": "http.request.referrer", "cs-referrer": "http.request.referrer", "c-referer": "http.request.referrer", "cs(Referer)": "http.request.referrer",
     "cs-cookie": "http.request.headers.cookie", "cs-content-type": "http.request.mime_type", "sc-content-type": "http.response.mime_type",
     "c-uri-extension": "url.extension", "cs-uri-extension": "url.extension", "cs-uri-scheme": "url.scheme", "cs-uri-port": "url.port", "cs-uri-host": "url.domain",
+    "referer": "http.request.referrer", "referrer": "http.request.referrer", "useragent": "user_agent.original", "user_agent": "user_agent.original",
+    "uri": "url.original", "url": ("url.original", "url.full"), "uri_path": "url.path", "uri_query": "url.query", "host": ("url.domain", "destination.domain"),
+    "method": "http.request.method", "status": "http.response.status_code", "username": "user.name",
     "sc-substatus": "iis.access.sub_status", "sc-win32-status": "iis.access.win32_status", "s-action": "event.action", "cs-categories": "rule.category",
 }  # fmt: skip
 SIGNATURES = ("rule.name", "threat.software.name", "threat.indicator.name", "winlog.event_data.ThreatName", "threat.enrichments.indicator.name")  # fmt: skip
@@ -126,7 +129,8 @@ fieldmaps.register("any")(
                 "cs-host": ("url.domain", "destination.domain", "http.request.headers.host"), "c-ip": ("source.ip", "source.address"),
             },
             "dns": {
-                "query": "dns.question.name", "QueryName": "dns.question.name", "parent_domain": "dns.question.registered_domain",
+                **dict.fromkeys(("query", "QueryName", "QNAME", "question"), "dns.question.name"), **dict.fromkeys(("qtype", "qtype_name"), "dns.question.type"),
+                "rcode": "dns.response_code", "rcode_name": "dns.response_code", "parent_domain": "dns.question.registered_domain",
                 "record_type": ("dns.question.type", "dns.answers.type"), "query_type": "dns.question.type", "answer": ("dns.answers.data", "dns.answers.name", "dns.resolved_ip"),
                 "answers": ("dns.answers.data", "dns.answers.name", "dns.resolved_ip"), "response_code": "dns.response_code", "ttl": "dns.answers.ttl",
             },

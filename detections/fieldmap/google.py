@@ -65,6 +65,8 @@ _PROVIDER = {f"{name}.googleapis.com": name for name in APPLICATIONS}
 WORKSPACE_SOURCES = {f"google_workspace.{name}": (f"event.dataset=google_workspace.{name}",) for name in APPLICATIONS}
 _OWN = {"admin": ADMIN, "login": LOGIN, "drive": DRIVE, "groups": GROUPS, "token": TOKEN}
 WORKSPACE_OF = {f"google_workspace.{name}": WORKSPACE | _OWN.get(name, {}) for name in APPLICATIONS}
+#: Any other parameter of an event stays by its name, below its application.
+WORKSPACE_REST = {source: f"{source}.{{}}" for source in WORKSPACE_SOURCES}
 WORKSPACE_VALUES = {name: {"event.provider": _PROVIDER} for name in _SERVICES}
 
 AUDIT: dict[str, Targets] = {
@@ -84,6 +86,7 @@ fieldmaps.register("gcp")(
         {"gcp.audit": ("event.dataset=gcp.audit",), "": ("event.module=gcp",), **WORKSPACE_SOURCES},
         {f"{begin}{name}": targets for begin in ("", "data.protoPayload.", "protoPayload.", "data.") for name, targets in AUDIT.items()},
         of=WORKSPACE_OF,
+        rest=WORKSPACE_REST,
         trees={f"{begin}{name}.": f"gcp.audit.{name}." for begin in ("data.protoPayload.", "protoPayload.") for name in ("request", "response", "labels")},
         vendor=("gcp.", "google_workspace."),
         values=WORKSPACE_VALUES,
@@ -94,6 +97,7 @@ fieldmaps.register("google_workspace")(
         {**WORKSPACE_SOURCES, **{name: sources for name in APPLICATIONS for sources in (WORKSPACE_SOURCES[f"google_workspace.{name}"],)}, "": ("event.module=google_workspace",)},
         WORKSPACE,
         of={**WORKSPACE_OF, **{name: WORKSPACE_OF[f"google_workspace.{name}"] for name in APPLICATIONS}},
+        rest={**WORKSPACE_REST, **{name: f"google_workspace.{name}.{{}}" for name in APPLICATIONS}},
         vendor=("google_workspace.",),
         values=WORKSPACE_VALUES,
     )

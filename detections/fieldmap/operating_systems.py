@@ -116,6 +116,7 @@ fieldmaps.register("linux")(
             "sudo": {"USER": ("user.effective.name", "system.auth.sudo.user"), "COMMAND": "system.auth.sudo.command", "PWD": "system.auth.sudo.pwd",
                      "TTY": "system.auth.sudo.tty"},
         },
+        rest={"auditd": "auditd.log.{}"},
         vendor=(*VENDOR, "system.auth.", "user.audit.", "user.saved.", "user.filesystem.", "user.owner.", "user.terminal"),
         values={
             **VALUES,

@@ -48,27 +48,12 @@ LOGS = {
 }  # fmt: skip
 
 
-def _rest(log: str) -> dict[str, Targets]:
-    """Return a log's columns that have no ECS field."""
-    columns = {
-        "http": "client_header_names resp_mime_types orig_mime_types resp_fuids orig_fuids tags trans_depth status_msg info_code info_msg orig_filenames resp_filenames proxied",
-        "dns": "qclass qclass_name qtype rcode AA TC RD RA Z TTLs rejected rtt saw_query saw_reply", "smb_files": "fid prev_name", "smb_mapping": "service native_file_system share_type",
-        "dce_rpc": "endpoint named_pipe rtt", "kerberos": "client service success error_msg cipher forwardable renewable from till client_cert_subject server_cert_subject",
-        "x509": "certificate.cn certificate.version certificate.not_valid_before certificate.not_valid_after certificate.key_alg certificate.sig_alg certificate.key_type certificate.key_length",
-        "rdp": "result security_protocol client_channels keyboard_layout client_build client_name client_dig_product_id desktop_width desktop_height cert_type encryption_level encryption_method",
-        "ssl": "curve resumed established next_protocol validation_status cert_chain_fuids", "ntlm": "username hostname domainname server_nb_computer_name server_dns_computer_name success",
-        "ssh": "version auth_attempts cipher_alg mac_alg kex_alg host_key direction", "smtp": "helo path tls fuids is_webmail x_originating_ip user_agent",
-        "files": "fuid source depth analyzers duration local_orig is_orig seen_bytes total_bytes missing_bytes timedout", "ftp": "arg reply_code reply_msg password mime_type file_size",
-        "tunnel": "tunnel_type action", "weird": "name addl notice peer", "notice": "sub src dst actions", "intel": "seen.indicator seen.indicator_type seen.where sources matched",
-    }  # fmt: skip
-    return {name: f"zeek.{LOGS[log]}.{name}" for name in columns.get(log, "").split()}
-
-
 fieldmaps.register("zeek")(
     table(
         {**{log: (f"event.dataset=zeek.{dataset}",) for log, dataset in LOGS.items()}, "": ("event.module=zeek",)},
         CONNECTION,
-        of={log: _rest(log) | OF.get(log, {}) for log in LOGS},
+        of=OF,
+        rest={log: f"zeek.{dataset}.{{}}" for log, dataset in LOGS.items()},
         vendor=("zeek.",),
         values={
             "auth_success": {"event.outcome": {"true": "success", "false": "failure", "t": "success", "f": "failure"}}

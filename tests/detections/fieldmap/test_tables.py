@@ -8,7 +8,7 @@ import pytest
 
 from hinomi.detections import load
 from hinomi.detections.coverage import Coverage, survey
-from hinomi.detections.fieldmap import Product, Table, conditions, fieldmaps, routes_of
+from hinomi.detections.fieldmap import Product, Table, conditions, fieldmaps, product_of, routes_of
 from hinomi.detections.fieldmap import table as made_of
 from hinomi.events.types import CORE, MOST
 from hinomi.settings import Rules, Settings
@@ -58,7 +58,7 @@ def test_every_name_is_of_ecs_or_declared_as_the_makers_own(ecs: frozenset[str])
     for product, made, table in tables():
         read = [field for virtual in made.virtual.values() for _, fields in virtual.choices for field in fields]
         named = [target for _, _, target in rows(table) if not target.startswith("sigma.")]
-        for field in (*read, *named, *table.trees.values(), *([table.rest] if table.rest else [])):
+        for field in (*read, *named, *table.trees.values(), *table.rest.values()):
             if field not in ecs and not (table.vendor and field.startswith(table.vendor)):
                 wrong.append((product, field))
     assert wrong == []
@@ -182,5 +182,23 @@ def test_a_table_is_a_product() -> None:
 def test_routes_of_a_log_source_that_no_table_knows_are_its_dataset_or_module() -> None:
     assert routes_of("acme", None, "door") == conditions("event.dataset=acme.door")
     assert routes_of("acme", "application", None) == routes_of("acme", None, None) == conditions("event.module=acme")
-    assert routes_of("acme", "process_creation", None) is None
+    assert routes_of("acme", "process_creation", None) == conditions("event.module=acme")
+    assert routes_of("acme", "ps_script", None) is None
     assert routes_of(None, "ps_script", None) == routes_of("windows", "ps_script", None)
+
+
+def test_a_product_without_a_table_has_the_names_of_its_category() -> None:
+    apache = product_of("apache", "webserver", None)
+    assert apache is not None
+    assert apache.names("cs-method", "webserver", None) == ("http.request.method",)
+    assert routes_of("apache", "webserver", None) == conditions("event.module=apache")
+    assert routes_of("linux", "antivirus", None) == routes_of(None, "antivirus", None)
+
+
+def test_what_a_log_calls_otherwise_stays_by_its_own_name() -> None:
+    zeek, google, linux = (TABLES[name] for name in ("zeek", "gcp", "linux"))
+    assert zeek.names("tunnel_parents", None, "conn") == ("zeek.connection.tunnel_parents",)
+    assert google.names("any_parameter", None, "google_workspace.drive") == ("google_workspace.drive.any_parameter",)
+    assert google.names("any_parameter", None, "gcp.audit") == ()
+    assert linux.names("inode", None, "auditd") == ("auditd.log.inode",)
+    assert linux.names("inode", "file_event", None) == ()
