@@ -3,7 +3,6 @@
 ``evidence`` says for a text which part of it stands in the event itself wherever the text stands in what is read.
 """
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -82,9 +81,8 @@ class Hashes:
 
     @staticmethod
     def evidence(text: str) -> str:
-        """Return the longest piece that one hash may hold; the names of the kinds are ours."""
-        pieces = [piece for piece in re.split("[=,]", text) if piece.upper() not in KINDS]
-        return max(pieces, key=len, default="")
+        """Return the longest digest in ``SHA256=…,IMPHASH=…``; a piece without a sign may be part of a kind's name."""
+        return max((part.partition("=")[2] for part in text.split(",")), key=len)
 
     def __call__(self, event: Event) -> list[Any]:
         """Return all of them in one text, and one by one."""
