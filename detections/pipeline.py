@@ -27,7 +27,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from hinomi.detections.fieldmap import Condition, Product, is_event_name, product_of, routes_of
+from hinomi.detections.fieldmap import Condition, Product, choices_of, is_event_name, product_of, routes_of
 from hinomi.detections.fieldmap.readers import Hashes, Tree
 
 _ROUTE = "_hinomi_route"
@@ -102,9 +102,11 @@ class FieldMap(DetectionItemTransformation):
             if virtual is None:
                 made.append(_one(item, name, value))
                 continue
-            if isinstance(virtual, Hashes) and not isinstance(value, SigmaNull | SigmaExists):
-                raise SigmaTransformationError(f"{item.field}: a query cannot ask for a part of all hashes in one text")
-            for asked, fields in virtual.choices:
+            if not choices_of(virtual) or (
+                isinstance(virtual, Hashes) and not isinstance(value, SigmaNull | SigmaExists)
+            ):
+                raise SigmaTransformationError(f"{item.field}: computed from an event; a query cannot compare it so")
+            for asked, fields in choices_of(virtual):
                 wanted = _linked([_one(item, real, value) for real in fields], value)
                 made.append(_all([*_asked(asked), wanted]) if asked else wanted)
             if isinstance(virtual, Tree) and virtual.names and (leaf := _word(value)):

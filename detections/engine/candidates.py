@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from hinomi.detections.engine.compiling import Compiled
 from hinomi.detections.engine.predicates import Node
-from hinomi.detections.fieldmap import Condition, Virtual
+from hinomi.detections.fieldmap import Condition, Virtual, choices_of
 from hinomi.events.candidates import ALL, Filter, Is, all_of, any_of
 
 KINDS = {"eq": "equals", "contains": "contains", "prefix": "starts", "suffix": "ends"}
@@ -52,13 +52,10 @@ def _read(made: Virtual, text: str) -> Filter:
     """Return where a computed name's values come from: the fields that it is read from hold the text, or its evidence."""
     evidence = getattr(made, "evidence", None)
     piece = evidence(text) if evidence else ""
-    if not piece or any("*" in name for _, fields in made.choices for name in fields):
+    if not piece or not (choices := choices_of(made)) or any("*" in name for _, fields in choices for name in fields):
         return ALL
     return any_of(
-        [
-            all_of([_meets(asked), any_of([Is(name, "contains", piece) for name in fields])])
-            for asked, fields in made.choices
-        ]
+        [all_of([_meets(asked), any_of([Is(name, "contains", piece) for name in fields])]) for asked, fields in choices]
     )
 
 

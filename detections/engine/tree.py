@@ -35,7 +35,7 @@ from sigma.types import (
 )
 
 from hinomi.detections.engine.predicates import Node, Unsupported
-from hinomi.detections.fieldmap import Product, is_event_name
+from hinomi.detections.fieldmap import Product, choices_of, is_event_name
 
 _FLAGS = {
     SigmaRegularExpressionFlag.IGNORECASE: "i",
@@ -82,7 +82,7 @@ class TreeBuilder:
     def _reads(self, names: Sequence[str]) -> None:
         for name in names:
             virtual = self.product.virtual.get(name) if self.product else None
-            read = [real for _, reals in virtual.choices for real in reals] if virtual else [name]
+            read = [real for _, reals in choices_of(virtual) for real in reals] if virtual else [name]
             self.fields.update(real for real in read if "*" not in real)
 
     def _value(self, field: str, value: Any) -> Node:

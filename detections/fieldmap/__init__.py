@@ -8,7 +8,7 @@ product of rules that name none. The same tables compile rules for the stream, a
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any
 
 from hinomi.event import Event
 from hinomi.registry import Registry
@@ -28,18 +28,18 @@ ECS_ROOTS = frozenset(
 BASE = frozenset({"@timestamp", "message", "tags"})
 
 
-class Virtual(Protocol):
-    """A name that no event carries: computed where a rule runs on events, spelled out where a rule becomes a query.
+#: A name that no event carries, computed where a rule runs on events: the values it has in one. What it may also say of
+#: itself: ``choices`` (`choices_of`), and ``evidence``: text → the part of it that stands in the event's own values wherever
+#: the text does in these.
+Virtual = Callable[[Event], list[Any]]
+#: (condition, fields): any of the fields, where the condition holds; ``*`` stands for any part of a name.
+Choice = tuple[Condition, tuple[str, ...]]
 
-    It may have an ``evidence``: text → the part of it that stands in the event's own values wherever the text does in these.
-    """
 
-    choices: Sequence[tuple[Condition, tuple[str, ...]]]
-    """Any of: fields (``*`` stands for any part of a name), where the condition holds. A superset of what is read."""
-
-    def __call__(self, event: Event) -> list[Any]:
-        """Return the values it has in an event."""
-        ...
+def choices_of(virtual: Virtual) -> Sequence[Choice]:
+    """Return where a computed name's values may come from, any of it and no less; empty: it does not say."""
+    found: Sequence[Choice] = getattr(virtual, "choices", ())
+    return found
 
 
 @dataclass(frozen=True)
@@ -228,6 +228,23 @@ def _table_of(name: str) -> Product | None:
 
 
 __all__ = [
-    "BASE", "ECS_ROOTS", "Condition", "Part", "Product", "Table", "Targets", "VendorAlerts", "Virtual", "condition", "conditions",
-    "fieldmaps", "is_event_name", "product_of", "routes_of", "snake", "table",
+    "BASE",
+    "ECS_ROOTS",
+    "Choice",
+    "Condition",
+    "Part",
+    "Product",
+    "Table",
+    "Targets",
+    "VendorAlerts",
+    "Virtual",
+    "choices_of",
+    "condition",
+    "conditions",
+    "fieldmaps",
+    "is_event_name",
+    "product_of",
+    "routes_of",
+    "snake",
+    "table",
 ]  # fmt: skip

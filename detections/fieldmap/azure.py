@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hinomi.detections.fieldmap import Condition, Targets, fieldmaps, snake, table
+from hinomi.detections.fieldmap import Choice, Targets, fieldmaps, snake, table
 from hinomi.detections.fieldmap.readers import Tree
 from hinomi.event import Event
 
@@ -31,7 +31,7 @@ class Modified:
     evidence = staticmethod(str)
 
     @property
-    def choices(self) -> Sequence[tuple[Condition, tuple[str, ...]]]:
+    def choices(self) -> Sequence[Choice]:
         """The new values of all: a query does not know which belongs to which name."""
         return [((), (f"{_MODIFIED}*.new_value",))]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from hinomi.detections.fieldmap import Condition, Part
+from hinomi.detections.fieldmap import Choice, Part
 from hinomi.event import Event
 
 
@@ -20,7 +20,7 @@ class Tree:
     names: bool = False
 
     @property
-    def choices(self) -> Sequence[tuple[Condition, tuple[str, ...]]]:
+    def choices(self) -> Sequence[Choice]:
         """The values, as a name with ``*``."""
         return [((), (f"{self.begin}*{self.end}",))]
 
@@ -52,7 +52,7 @@ class Element:
     evidence = staticmethod(str)
 
     @property
-    def choices(self) -> Sequence[tuple[Condition, tuple[str, ...]]]:
+    def choices(self) -> Sequence[Choice]:
         """The whole list: a query cannot ask for a place in it."""
         return [((), (self.alone,)), ((self.where,), (self.of,))]
 
@@ -77,7 +77,7 @@ HASHES = {kind: tuple(f"{owner}.{name}" for owner in OWNERS) for kind, name in K
 class Hashes:
     """An event's hashes as Sysmon writes them: ``SHA256=…,IMPHASH=…``, and each of them alone."""
 
-    choices: Sequence[tuple[Condition, tuple[str, ...]]] = [((), tuple(n for names in HASHES.values() for n in names))]
+    choices: Sequence[Choice] = [((), tuple(n for names in HASHES.values() for n in names))]
 
     @staticmethod
     def evidence(text: str) -> str:

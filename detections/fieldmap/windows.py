@@ -11,7 +11,7 @@ from typing import Any
 
 from hinomi.collectors import winlog
 from hinomi.collectors.winlog import POWERSHELL, SECURITY, SYSMON
-from hinomi.detections.fieldmap import Condition, Targets, fieldmaps, table
+from hinomi.detections.fieldmap import Choice, Condition, Targets, fieldmaps, table
 from hinomi.detections.fieldmap.operating_systems import VALUES, on
 from hinomi.detections.fieldmap.readers import SINGLE, Hashes, split_hash
 from hinomi.event import Event
@@ -185,13 +185,13 @@ class OfEvent:
     evidence = staticmethod(str)
 
     @property
-    def choices(self) -> Sequence[tuple[Condition, tuple[str, ...]]]:
+    def choices(self) -> Sequence[Choice]:
         """Each ECS field under the channels and ids that write it, and the original name."""
         kinds: dict[tuple[str, str], list[int]] = defaultdict(list)
         for (channel, number), names in winlog.FIELDS.items():
             if target := names.get(self.name):
                 kinds[channel, target].append(number)
-        found: list[tuple[Condition, tuple[str, ...]]] = [((), (f"winlog.event_data.{self.name}",))]
+        found: list[Choice] = [((), (f"winlog.event_data.{self.name}",))]
         for (channel, target), numbers in kinds.items():
             codes = (
                 [(("event.code", str(number)),) for number in numbers]

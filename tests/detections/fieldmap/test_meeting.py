@@ -9,7 +9,7 @@ import pytest
 
 from hinomi.detections.engine.candidates import filter_of
 from hinomi.detections.fieldmap import Product, fieldmaps
-from hinomi.events.candidates import ALL, holds
+from hinomi.events.candidates import ALL, Is, holds
 
 ECS = Path(__file__).parents[4] / "shared" / "data" / "ecs"
 Matches = Callable[[dict[str, Any], dict[str, Any], dict[str, str]], bool]
@@ -148,3 +148,24 @@ def test_rules_meet_the_documents_that_another_team_made(case: Any, site: Any) -
     hits = [index for index, info in ruleset.match(events).hits if info.id == rule["id"]]
     assert len(hits) >= least
     assert len(hits) < len(events)
+
+
+def test_a_computed_name_needs_no_more_than_a_function(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(event: dict[str, Any]) -> list[Any]:
+        return [str(event.get("message", ""))[::-1]]
+
+    product = Product(
+        route=lambda category, service: [(("event.dataset", "x.y"),)],
+        names=lambda name, category, service: (name,),
+        virtual={"backwards": backwards},
+    )
+    monkeypatch.setitem(fieldmaps._items, "odd", product)
+    site.write(
+        "rule", RULE | {"logsource": {"product": "odd"}, "detection": {"s": {"backwards": "cba"}, "condition": "s"}}
+    )
+    ruleset = site.load().current()
+    assert not ruleset.faults
+    events = [{"event.id": "1", "event.dataset": "x.y", "message": text} for text in ("abc", "cba")]
+    assert [index for index, _ in ruleset.match(events).hits] == [0]
+    (compiled,) = ruleset.compiled.values()
+    assert filter_of(compiled, product.virtual) == Is("event.dataset", "equals", "x.y")

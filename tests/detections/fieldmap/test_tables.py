@@ -8,7 +8,7 @@ import pytest
 
 from hinomi.detections import load
 from hinomi.detections.coverage import Coverage, survey
-from hinomi.detections.fieldmap import Product, Table, conditions, fieldmaps, product_of, routes_of
+from hinomi.detections.fieldmap import Product, Table, choices_of, conditions, fieldmaps, product_of, routes_of
 from hinomi.detections.fieldmap import table as made_of
 from hinomi.events.types import CORE, MOST
 from hinomi.settings import Rules, Settings
@@ -56,7 +56,7 @@ def surveyed() -> list[Coverage]:
 def test_every_name_is_of_ecs_or_declared_as_the_makers_own(ecs: frozenset[str]) -> None:
     wrong = []
     for product, made, table in tables():
-        read = [field for virtual in made.virtual.values() for _, fields in virtual.choices for field in fields]
+        read = [field for virtual in made.virtual.values() for _, fields in choices_of(virtual) for field in fields]
         named = [target for _, _, target in rows(table) if not target.startswith("sigma.")]
         for field in (*read, *named, *table.trees.values(), *table.rest.values()):
             if field not in ecs and not (table.vendor and field.startswith(table.vendor)):
