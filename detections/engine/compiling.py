@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from hinomi.collectors import winlog
+from hinomi.detections.correlation.spec import Spec, spec_of
 from hinomi.detections.engine.lists import fill, wanted
 from hinomi.detections.engine.predicates import Unsupported, build
 from hinomi.detections.engine.tree import TreeBuilder
@@ -46,7 +47,7 @@ class Compiled(msgspec.Struct, omit_defaults=True):
     tree: list[Any] | None = None
     unmapped: list[str] = []
     fields: list[str] = []
-    correlation: dict[str, Any] | None = None
+    correlation: Spec | None = None
     name: str = ""
     fault: str = ""
     source: dict[str, str] = {}
@@ -177,8 +178,6 @@ def _info(document: dict[str, Any], meta: _Meta) -> RuleInfo:
 
 
 def _correlation(document: dict[str, Any], where: str) -> Compiled:
-    from hinomi.detections.correlation import spec_of
-
     spec = spec_of(document)
     info = _info(document, _meta(document, None, None, None))
     return Compiled(info, where, correlation=spec, name=str(document.get("name") or ""))

@@ -120,10 +120,9 @@ class TreeBuilder:
         names = self._names(field)
         if how := _placeholders(value):
             return ["fill", names, how]
-        kind, operand = self._atom(value)
-        return ["atom", names, kind, self._translated(field, kind, operand)]
+        return self._atom(field, names, *self._comparison(value))
 
-    def _atom(self, value: Value) -> tuple[str, Any]:
+    def _comparison(self, value: Value) -> tuple[str, Any]:
         match value:
             case Text(parts, cased):
                 return text.atom(parts, cased=cased)
@@ -149,9 +148,9 @@ class TreeBuilder:
                 return "null", None
         raise Unsupported(f"a value of type {type(value).__name__}")
 
-    def _translated(self, field: str, kind: str, operand: Any) -> Any:
+    def _atom(self, field: str, names: list[str], kind: str, operand: Any) -> Node:
         table = self.product.values.get(field) if self.product else None
-        return table.get(operand, operand) if table and kind == "eq" else operand
+        return ["atom", names, kind, table.get(operand, operand) if table and kind == "eq" else operand]
 
 
 def _resolved(node: condition.Parsed, known: list[str], search: Any, *, negated: bool = False) -> Node:
