@@ -4,7 +4,7 @@ Specification: Sigma filters 2.1.0; ours is the key ``hinomi: {owner, reason, un
 into the trees of its rules when they are loaded, so stream, hunt and file see the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
@@ -53,6 +53,8 @@ class Applied(msgspec.Struct, frozen=True):
     tenants: tuple[str, ...]
     state: str
     where: str
+    unmapped: list[str] = []
+    """Fields of it that the field map of the rule's log source does not know: they are never there."""
 
 
 def read(document: Mapping[str, Any], name: str) -> Filter:
@@ -137,10 +139,11 @@ def apply(tree: Node, found: Filter, builder: TreeBuilder, lists: Lists) -> Node
     return ["and", [tree, ["not", exception if guard is None else ["and", [guard, exception]]]]]
 
 
-def applied(found: Filter, where: str, today: date) -> Applied:
+def applied(found: Filter, where: str, today: date, unmapped: Sequence[str] = ()) -> Applied:
     """Return what is said of a filter."""
+    state = found.state(today)
     return Applied(
-        found.id, found.title, found.owner, found.reason, found.until, found.tenants, found.state(today), where
+        found.id, found.title, found.owner, found.reason, found.until, found.tenants, state, where, list(unmapped)
     )
 
 

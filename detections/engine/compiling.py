@@ -1,6 +1,7 @@
 """A document of a rule folder to compiled data: a rule's metadata, routes and tree, a correlation, a filter."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,7 @@ class Compiled(msgspec.Struct, omit_defaults=True):
     name: str = ""
     fault: str = ""
     source: dict[str, str] = {}
+    taxonomy: str = "sigma"
     filter: Filter | None = None
     filters: list[Applied] = []
     unfilled: list[str] = []
@@ -95,7 +97,9 @@ def _detection(document: dict[str, Any], where: str) -> Compiled:
         unmapped = unmapped or ["(log source)"]
     info = _info(document, _meta(document, product, category, service))
     name = str(document.get("name") or "")
-    return Compiled(info, where, routes, tree, unmapped, sorted(builder.fields), name=name, source=source)
+    return Compiled(
+        info, where, routes, tree, unmapped, sorted(builder.fields), name=name, source=source, taxonomy=taxonomy_of(document)
+    )  # fmt: skip
 
 
 def _checked(document: dict[str, Any]) -> dict[str, str]:
@@ -112,6 +116,21 @@ def _checked(document: dict[str, Any]) -> dict[str, str]:
     return found
 
 
+TAXONOMIES = ("sigma", "ecs")
+
+
+def taxonomy_of(document: Mapping[str, Any]) -> str:
+    """Return what a document's fields are called by: Sigma, mapped by field maps, or ECS, which events have.
+
+    Raises:
+        Unsupported: For any other.
+    """
+    taxonomy = str(document.get("taxonomy") or "sigma").lower()
+    if taxonomy not in TAXONOMIES:
+        raise Unsupported(f"taxonomy: {taxonomy!r} is none of {', '.join(TAXONOMIES)}; rename its fields")
+    return taxonomy
+
+
 def builder_of(document: dict[str, Any], source: dict[str, str], product: Product | None) -> TreeBuilder:
     """Return the builder of a rule's trees: its field map, and the zone that times of the day are meant in."""
     own = document.get("hinomi")
@@ -120,7 +139,8 @@ def builder_of(document: dict[str, Any], source: dict[str, str], product: Produc
         ZoneInfo(zone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
         raise Unsupported(f"hinomi.zone: {zone!r} is no time zone; write Asia/Tokyo") from None
-    return TreeBuilder(product, source.get("category"), source.get("service"), zone)
+    named = None if taxonomy_of(document) == "ecs" else product
+    return TreeBuilder(named, source.get("category"), source.get("service"), zone)
 
 
 def product_of(source: dict[str, str]) -> Product | None:
@@ -185,4 +205,4 @@ def _correlation(document: dict[str, Any], where: str) -> Compiled:
 
 def _filter(document: dict[str, Any], where: str) -> Compiled:
     info = _info(document, _Meta("other", "external", "never"))
-    return Compiled(info, where, filter=read_filter(document, info.id))
+    return Compiled(info, where, filter=read_filter(document, info.id), taxonomy=taxonomy_of(document))

@@ -67,6 +67,10 @@ def _resolver(first: Mapping[str, Compiled]) -> Resolver:
     return resolver
 
 
+def _base(rule: Compiled) -> Base:
+    return Base(product_of(rule.source) if rule.taxonomy == "sigma" else None, rule.source)
+
+
 def _referred(rule: Compiled, resolver: Resolver) -> Compiled:
     """Return a rule as correlations want it, a correlation with its references."""
     name = rule.info.id
@@ -91,13 +95,16 @@ def _finished(
         found = document.filter
         if found is None:
             continue
-        said.append(filters.applied(found, document.where, today))
-        if said[-1].state == "ended":
+        if found.state(today) == "ended":
+            said.append(filters.applied(found, document.where, today))
             continue
-        builder = TreeBuilder(product_of(rule.source), rule.source.get("category"), rule.source.get("service"))
+        product = product_of(rule.source) if document.taxonomy == "sigma" else None
+        builder = TreeBuilder(product, rule.source.get("category"), rule.source.get("service"))
         try:
             tree = filters.apply(tree, found, builder, lists)
         except Unsupported as error:
             faults.append(msgspec.structs.replace(document, filter=None, fault=str(error)))
+            continue
+        said.append(filters.applied(found, document.where, today, sorted(builder.unmapped)))
         fields |= builder.fields
     return msgspec.structs.replace(rule, tree=tree, fields=sorted(fields), filters=said, unfilled=unfilled)

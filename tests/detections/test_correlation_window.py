@@ -2,7 +2,7 @@
 
 import statistics
 from fractions import Fraction
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 from hypothesis import given, settings
@@ -42,7 +42,7 @@ def number(spec: Spec, window: list[Entry]) -> Fraction | int | None:
     if spec.type == "temporal_ordered":
         chains = (picked for size in (3, 2, 1) for picked in combinations(sorted(window), size))
         return next((len(chain) for chain in chains if _rises(chain)), 0)
-    numbers = [value for _, value in {(entry.event, value) for entry in window for value in entry.values}]
+    numbers: list[int] = [value for _, value in {(entry.event, value) for entry in window for value in entry.values}]
     if not numbers:
         return None
     if spec.type == "value_sum":
@@ -58,7 +58,7 @@ def number(spec: Spec, window: list[Entry]) -> Fraction | int | None:
 
 
 def _rises(chain: tuple[Entry, ...]) -> bool:
-    return all(one.time < two.time and one.slot < two.slot for one, two in zip(chain, chain[1:], strict=False))
+    return all(one.time < two.time and one.slot < two.slot for one, two in pairwise(chain))
 
 
 def wanted(spec: Spec, entries: list[Entry]) -> set[tuple[int, int]]:
@@ -77,7 +77,8 @@ def wanted(spec: Spec, entries: list[Entry]) -> set[tuple[int, int]]:
             anchored = not no or any(entry.time == moment and entry.slot in yes for entry in entries)
             there = {entry.slot for entry in window}
             ordered = spec.type != "temporal_ordered" or any(
-                _rises(chain) and [entry.slot for entry in chain] == yes for chain in combinations(sorted(window), len(yes))
+                _rises(chain) and [entry.slot for entry in chain] == yes
+                for chain in combinations(sorted(window), len(yes))
             )
             if anchored and set(yes) <= there and not set(no) & there and ordered:
                 found.add((moment, moment + SPAN) if no else (moment - SPAN, moment))

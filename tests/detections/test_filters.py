@@ -123,6 +123,15 @@ def test_a_set_says_which_filters_are_on_a_rule_and_how_long(site: Any) -> None:
     assert said[1].where.endswith("all.yml")
 
 
+def test_a_field_of_a_filter_that_no_field_map_knows_is_said(site: Any) -> None:
+    source = {"product": "nobodys"}
+    detection = {"selection": {"message": "x"}, "condition": "selection"}
+    document = exception(selection={"Unheard": "y"}) | {"logsource": source}
+    site.write("all", {**HEAD, "id": "r1", "logsource": source, "detection": detection}, document)
+    (said,) = site.load().current().compiled["r1"].filters
+    assert said.unmapped == ["Unheard"]
+
+
 def test_an_exception_that_changes_is_seen_between_blocks(site: Any) -> None:
     site.write("rule", rule())
     rules = site.load()

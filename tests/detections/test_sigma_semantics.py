@@ -245,6 +245,17 @@ def test_a_rule_whose_list_is_empty_is_loaded_silent_and_named(site: Any) -> Non
     assert not ruleset.match([BASE | {F: "x"}]).hits
 
 
+def test_a_rule_in_the_words_of_ecs_needs_no_field_map_and_another_taxonomy_is_refused(site: Any) -> None:
+    source = {"product": "windows", "category": "process_creation"}
+    rule = {**HEAD, "id": "r", "logsource": source, "detection": {"s": {F: "x"}, "condition": "s"}}
+    event = BASE | {"winlog.channel": "Security", "event.code": "4688", F: "x"}
+    site.write("r", rule | {"taxonomy": "ecs"})
+    assert site.load().current().match([event]).hits
+    site.write("r", rule | {"taxonomy": "splunk-cim"})
+    (fault,) = site.load().current().faults
+    assert "sigma, ecs" in fault.reason
+
+
 def test_a_time_of_day_is_of_the_zone_that_the_rule_names(site: Any) -> None:
     rule = {
         **HEAD,
