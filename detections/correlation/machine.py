@@ -50,17 +50,22 @@ class Kept:
     added: list[tuple[Entry, int | None, Any]] = field(default_factory=list)
     settled: set[int] = field(default_factory=set)
     dirty: bool = False
+    tidied: int = 0
+    """Entries that were left when it was last pruned."""
 
-    def add(self, entry: Entry, now: int, token: Any) -> list[Fired]:
-        """Take an entry; return the windows that fire."""
+    def add(self, entry: Entry, now: int, token: Any, *, every: bool) -> list[Fired]:
+        """Take an entry; return the windows that fire: every one, or those of spans that have no hit yet."""
         before = self.group.waiting.get(entry.time)
-        fired = self.group.add(entry, now, token)
+        fired = self.group.add(entry, now, token, None if every else self._given_out)
         if fired is None:
             return []
         after = self.group.waiting.get(entry.time)
         self.added.append((entry, after[0] if after and after != before else None, token if before is None else None))
         self.dirty = True
         return fired
+
+    def _given_out(self, moment: int) -> bool:
+        return moment // self.group.span in self.cells
 
     def ripe(self, now: int) -> list[Fired]:
         """Return the windows that need wait no longer."""
@@ -121,22 +126,27 @@ class Memory:
                 if due is not None:
                     heappush(self._due, (due, key))
             kept.added.clear()
-            if len(kept.group.entries) > MOST_UNTIDY:
+            if len(kept.group.entries) > 2 * kept.tidied + MOST_UNTIDY:
                 kept.group.prune(now)
+                kept.tidied = len(kept.group.entries)
         self._touched.clear()
 
 
-def new_group(spec: Spec, lateness: int, entries: Iterable[Entry] = ()) -> Group:
-    """Return a group's state machine."""
-    return Group(spec.seconds * 1_000_000, lateness, clauses(spec), most_entries(spec), sorted(entries))
+def new_group(
+    spec: Spec, lateness: int, entries: Iterable[Entry] = (), waiting: Mapping[int, tuple[int, Any]] | None = None
+) -> Group:
+    """Return a group's state machine, from what was kept of it."""
+    return Group(
+        spec.seconds * 1_000_000, lateness, clauses(spec), most_entries(spec), sorted(entries), dict(waiting or {})
+    )
 
 
 class Machine:
     """Feeds groups, and outer correlations with what inner ones find."""
 
-    def __init__(self, specs: Mapping[str, Spec], groups: Groups):
-        """Take resolved correlations by id."""
-        self.specs, self.groups = specs, groups
+    def __init__(self, specs: Mapping[str, Spec], groups: Groups, *, every: bool = False):
+        """Take resolved correlations by id; ``every``: yield all windows, not only what is needed of them."""
+        self.specs, self.groups, self._every = specs, groups, every
         self._by_rule: dict[str, list[tuple[str, int]]] = {}
         for name, spec in specs.items():
             for number, slot in enumerate(spec.slots):
@@ -156,7 +166,8 @@ class Machine:
             for values in _groupings(spec, read):
                 key = Key(name, record.scope, "\x1f".join(str(value).casefold() for value in values))
                 kept = self.groups.get(key, spec, dict(zip(spec.group_by, values, strict=True)))
-                yield from self._came_true(kept, kept.add(entry, now, record.token), now)
+                every = self._every or self.wants(name)
+                yield from self._came_true(kept, kept.add(entry, now, record.token, every=every), now)
 
     def ripe(self, kept: Kept, now: int) -> Iterator[Found]:
         """Look at what waits in a group."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, and_, delete, func, select, tuple_, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from hinomi import log
@@ -81,8 +81,7 @@ class StoredGroups:
             if due is not None:
                 before = waiting.get(time, (0, None))
                 waiting[time] = (max(due, before[0]), before[1] if token is None else self._read(token))
-        group = new_group(spec, self._lateness, entries)
-        group.waiting = waiting
+        group = new_group(spec, self._lateness, entries, waiting)
         return Kept(key, group, known["values"], set(known["cells"]))
 
     def is_due(self, conn: Connection, now: int) -> bool:
@@ -105,10 +104,10 @@ class StoredGroups:
 
     def save(self, now: int) -> None:
         """Write what has changed."""
-        for kept in self._dirty.values():
-            if kept.dirty:
-                self._save(kept, now)
+        changed = [kept for kept in self._dirty.values() if kept.dirty]
         self._dirty.clear()
+        if changed:
+            self._write(changed, now)
         if self._new:
             self._bound()
             self._new = 0
@@ -117,33 +116,31 @@ class StoredGroups:
             _, kept = self._cache.popitem(last=False)
             held -= len(kept.group.entries)
 
-    def _save(self, kept: Kept, now: int) -> None:
-        conn, row, table = self._connection(), self._row(kept.key), t.correlation_entry
-        added = [
-            {**row, "event_id": entry.event, "slot": entry.slot, "time": entry.time, "body": _encode((entry.values, entry.carried)),
-             "due": due, "token": None if due is None or token is None else self._keep(token)}
-            for entry, due, token in kept.added
-        ]  # fmt: skip
+    def _write(self, changed: list[Kept], now: int) -> None:
+        """Write what has changed of some groups: one statement a kind of change, whatever their number."""
+        added, settled, gone, headers = [], [], [], []
+        for kept in changed:
+            row = self._row(kept.key)
+            added += [_entry_row(row, entry, due, token, self._keep) for entry, due, token in kept.added]
+            settled += [{f"_{name}": value for name, value in row.items()} | {"_time": time} for time in kept.settled]
+            gone += [
+                {f"_{name}": value for name, value in row.items()} | {"_event_id": entry.event, "_slot": entry.slot}
+                for entry in kept.group.prune(now)
+            ]
+            headers.append(row | _header(kept))
+            kept.added.clear()
+            kept.settled.clear()
+            kept.dirty = False
+        conn, table = self._connection(), t.correlation_entry
         if added:
             conn.execute(insert(table).on_conflict_do_nothing(), added)
-        if kept.settled:
-            at = _same(table, row) & table.c.time.in_(kept.settled)
-            conn.execute(update(table).where(at).values(due=None, token=None))
-        if gone := kept.group.prune(now):
-            for part in range(0, len(gone), 400):
-                names = [(entry.event, entry.slot) for entry in gone[part : part + 400]]
-                conn.execute(delete(table).where(_same(table, row), tuple_(table.c.event_id, table.c.slot).in_(names)))
-        entries = kept.group.entries
-        newest = entries[-1].time if entries else 0
-        kept.cells = {cell for cell in kept.cells if (cell + 4) * kept.group.span + kept.group.lateness >= newest}
-        values = {
-            "body": _encode({"values": kept.values, "cells": sorted(kept.cells)}), "newest": iso(from_micros(newest)), "score": len(entries),
-        }  # fmt: skip
-        add = insert(t.correlation).values(**row, **values)
-        conn.execute(add.on_conflict_do_update(index_elements=["rule_id", "tenant", "group"], set_=values))
-        kept.added.clear()
-        kept.settled.clear()
-        kept.dirty = False
+        if settled:
+            conn.execute(update(table).where(_bound_to(table, settled[0])).values(due=None, token=None), settled)
+        if gone:
+            conn.execute(delete(table).where(_bound_to(table, gone[0])), gone)
+        add = insert(t.correlation)
+        fresh = {name: add.excluded[name] for name in ("body", "newest", "score")}
+        conn.execute(add.on_conflict_do_update(index_elements=["rule_id", "tenant", "group"], set_=fresh), headers)
 
     def _bound(self) -> None:
         conn, table = self._connection(), t.correlation
@@ -159,6 +156,36 @@ class StoredGroups:
             self._cache.pop(Key(rule_id.partition("\x1f")[0], tenant, group), None)
         self.evicted += len(worst)
         log.get().warning("correlation.evicted", groups=len(worst), total=self.evicted)
+
+
+def _entry_row(
+    row: dict[str, str], entry: Entry, due: int | None, token: Any, keep: Callable[[Any], bytes]
+) -> dict[str, Any]:
+    kept = None if due is None or token is None else keep(token)
+    body = _encode((entry.values, entry.carried))
+    return {
+        **row,
+        "event_id": entry.event,
+        "slot": entry.slot,
+        "time": entry.time,
+        "body": body,
+        "due": due,
+        "token": kept,
+    }
+
+
+def _header(kept: Kept) -> dict[str, Any]:
+    group = kept.group
+    newest = group.entries[-1].time if group.entries else 0
+    oldest = min([newest - 2 * (group.lateness + group.span), *group.waiting]) - group.span
+    kept.cells = {cell for cell in kept.cells if (cell + 1) * group.span >= oldest}
+    body = _encode({"values": kept.values, "cells": sorted(kept.cells)})
+    return {"body": body, "newest": iso(from_micros(newest)), "score": len(group.entries)}
+
+
+def _bound_to(table: Any, names: Mapping[str, Any]) -> Any:
+    """Return a condition whose values are handed in with each of many rows."""
+    return and_(*(table.c[name[1:]] == bindparam(name) for name in names))
 
 
 def _same(table: Any, row: Mapping[str, str]) -> Any:

@@ -7,8 +7,10 @@ that fire are the same in whatever order entries come within that lateness, and 
 """
 
 from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from heapq import heappop, heappush
 from operator import itemgetter
 from typing import Any
 
@@ -49,36 +51,48 @@ class _Trail:
     def __init__(self, clause: Clause, span: int, entries: list[Entry]):
         self.clause, self._span, self._entries = clause, span, entries
         self.measure = clause.make()
+        self._carried: Counter[tuple[tuple[str, Any], ...]] = Counter()
         self.low = self.high = 0
         self.start = self.end = -1
 
-    def bounds(self, moment: int) -> tuple[int, int]:
-        """Return begin and end of the window at a moment."""
-        return (moment, moment + self._span) if self.clause.forward else (moment - self._span, moment)
-
     def move(self, moment: int) -> None:
         """Go to the window at a moment; the work is what comes in and goes out."""
-        entries, measure = self._entries, self.measure
-        start, end = self.bounds(moment)
-        low = bisect_left(entries, start, key=_time)
-        high = bisect_right(entries, end, key=_time)
-        if low >= self.high or high <= self.low:  # nothing in common
-            self.measure = measure = self.clause.make()
-            self.low = self.high = low
-        for entry in entries[self.high : high]:
-            measure.add(entry)
-        for entry in entries[low : self.low]:
-            measure.add(entry)
-        for entry in entries[self.low : low]:
-            measure.remove(entry)
-        for entry in entries[high : self.high]:
-            measure.remove(entry)
+        start, end = (moment, moment + self._span) if self.clause.forward else (moment - self._span, moment)
+        entries, low, high = self._entries, self.low, self.high
+        if end < self.start or start > self.end or low == high:  # nothing in common
+            self.measure = self.clause.make()
+            self._carried.clear()
+            low = high = bisect_left(entries, start, key=_time)
+        while high < len(entries) and entries[high].time <= end:
+            self._in(entries[high])
+            high += 1
+        while low and entries[low - 1].time >= start:
+            low -= 1
+            self._in(entries[low])
+        while low < high and entries[low].time < start:
+            self._out(entries[low])
+            low += 1
+        while low < high and entries[high - 1].time > end:
+            high -= 1
+            self._out(entries[high])
         self.low, self.high, self.start, self.end = low, high, start, end
+
+    def _in(self, entry: Entry) -> None:
+        self.measure.add(entry)
+        if entry.carried:
+            self._carried[entry.carried] += 1
+
+    def _out(self, entry: Entry) -> None:
+        self.measure.remove(entry)
+        if entry.carried:
+            self._carried[entry.carried] -= 1
+            if not self._carried[entry.carried]:
+                del self._carried[entry.carried]
 
     def inserted(self, at: int, entry: Entry) -> None:
         """Take note of an entry that was put in at an index."""
         if self.low < self.high and self.start <= entry.time <= self.end:
-            self.measure.add(entry)
+            self._in(entry)
             self.high += 1
         elif at <= self.low:
             self.low += 1
@@ -87,7 +101,7 @@ class _Trail:
     def cut(self, count: int) -> None:
         """Take note that the first entries are gone."""
         for entry in self._entries[self.low : min(count, self.high)]:
-            self.measure.remove(entry)
+            self._out(entry)
         self.low, self.high = max(self.low - count, 0), max(self.high - count, 0)
 
     def met_without(self, entry: Entry) -> bool:
@@ -98,9 +112,9 @@ class _Trail:
         finally:
             self.measure.add(entry)
 
-    def carried(self) -> tuple[tuple[tuple[str, Any], ...], ...]:
-        """Return what differs in what its entries carry."""
-        return tuple(dict.fromkeys(entry.carried for entry in self._entries[self.low : self.high] if entry.carried))
+    def fired(self, token: Any) -> Fired:
+        """Return this window as one that fires."""
+        return Fired(self.start, self.end, tuple(self._carried), token)
 
 
 @dataclass
@@ -120,13 +134,19 @@ class Group:
     def __post_init__(self) -> None:
         """Start from entries that were kept."""
         self._known = {(entry.event, entry.slot) for entry in self.entries}
+        self._due = sorted((due, moment) for moment, (due, _) in self.waiting.items())
         self._trails = [_Trail(clause, self.span, self.entries) for clause in self.clauses]
         if self.entries:
             for trail in self._trails:
                 trail.move(self.entries[-1].time)
 
-    def add(self, entry: Entry, now: int, token: Any = None) -> list[Fired] | None:
-        """Take one entry; return the windows that fire by it, or None if it is known already or too late."""
+    def add(
+        self, entry: Entry, now: int, token: Any = None, settled: Callable[[int], bool] | None = None
+    ) -> list[Fired] | None:
+        """Take one entry; return the windows that fire by it, or None if it is known already or too late.
+
+        Windows that end at a moment which is ``settled`` interest nobody any more: a flood is not looked at again.
+        """
         if (entry.event, entry.slot) in self._known:
             return None
         if self.entries and entry.time < self._reference(now) - self.span - self.lateness:
@@ -142,14 +162,20 @@ class Group:
                 self._wait(trail.clause, entry, now, token)
             else:
                 rising.append(trail)
-        return sorted(self._completed(rising, entry, token), key=lambda found: found.end) if rising else []
+        if not rising:
+            return []
+        first = bisect_left(self.entries, entry.time, key=_time)
+        last = bisect_right(self.entries, entry.time + self.span, key=_time)
+        moments = sorted({other.time for other in self.entries[first:last]}, reverse=True)
+        if settled is not None:
+            moments = [moment for moment in moments if not settled(moment)]
+        return sorted(self._completed(rising, moments, entry, token), key=lambda found: found.end) if moments else []
 
-    def _completed(self, trails: list[_Trail], entry: Entry, token: Any) -> Iterator[Fired]:
-        """Yield the windows that hold the entry, and are true with it but were not without it."""
+    def _completed(self, trails: list[_Trail], moments: list[int], entry: Entry, token: Any) -> Iterator[Fired]:
+        """Yield the windows that end at the moments and are true with the entry, but were not without it."""
         entries = self.entries
         first = bisect_left(entries, entry.time, key=_time)
-        last = bisect_right(entries, entry.time + self.span, key=_time)
-        for moment in sorted({other.time for other in entries[first:last]}, reverse=True):
+        for moment in moments:
             met = []
             for trail in trails:
                 trail.move(moment)
@@ -161,7 +187,7 @@ class Group:
                 other is not entry and other.time == moment for other in entries[first : first + 2]
             )
             if alone or not any(trail.met_without(entry) for trail in met):
-                yield Fired(met[0].start, met[0].end, met[0].carried(), token)
+                yield met[0].fired(token)
         for trail in trails:
             trail.move(entries[-1].time)
 
@@ -171,20 +197,26 @@ class Group:
         end = entry.time + (self.span if clause.forward else 0)
         due = max(end, now) + self.lateness
         known = self.waiting.get(entry.time)
-        self.waiting[entry.time] = (due, token) if known is None else (max(due, known[0]), known[1])
+        if known is None or known[0] < due:
+            self.waiting[entry.time] = (due, token if known is None else known[1])
+            heappush(self._due, (due, entry.time))
 
     def ripe(self, now: int) -> list[Fired]:
         """Return the windows that fire now that no entry in time can change them any more."""
-        moments = sorted(moment for moment, (due, _) in self.waiting.items() if due <= now)
+        moments = []
+        while self._due and self._due[0][0] <= now:
+            due, moment = heappop(self._due)
+            if self.waiting.get(moment, (None,))[0] == due:  # else it waits longer, by an entry that came later
+                moments.append(moment)
         fired: dict[tuple[int, int], Fired] = {}
-        for moment in moments:
+        for moment in sorted(moments):
             _, token = self.waiting.pop(moment)
             for trail in self._trails:
                 if not trail.clause.waits or not self._anchored(trail.clause, moment):
                     continue
                 trail.move(moment)
                 if trail.measure.met():
-                    fired[trail.start, trail.end] = Fired(trail.start, trail.end, trail.carried(), token)
+                    fired[trail.start, trail.end] = trail.fired(token)
         return sorted(fired.values(), key=lambda found: found.end)
 
     def _anchored(self, clause: Clause, moment: int) -> bool:

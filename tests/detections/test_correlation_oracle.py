@@ -133,7 +133,7 @@ def by_machine(
     assert not ruleset.faults, ruleset.faults
     specs = {rule.info.id: rule.correlation for rule in ruleset.correlations}
     memory = Memory(300_000_000)
-    machine = Machine(specs, memory)
+    machine = Machine(specs, memory, every=True)
     outer = documents(case)[-1]["id"]
 
     def everything() -> Iterator[Any]:

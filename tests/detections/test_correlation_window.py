@@ -110,9 +110,7 @@ def test_every_true_window_fires_once_in_any_order(spec: Spec, entries: list[Ent
     restarts = data.draw(st.sets(st.integers(0, 14), max_size=2))
     for place, entry in enumerate(data.draw(st.permutations(entries))):
         if place in restarts:
-            waiting = dict(group.waiting)
-            group = Group(SPAN, FOREVER, clauses(spec), entries=list(group.entries))
-            group.waiting = waiting
+            group = Group(SPAN, FOREVER, clauses(spec), entries=list(group.entries), waiting=dict(group.waiting))
         fired += [(found.start, found.end) for found in group.add(entry, 0) or ()]
         assert group.add(entry, 0) is None  # the same again
         assert group.ripe(FOREVER - 1) == []

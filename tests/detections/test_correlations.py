@@ -1,5 +1,6 @@
 """Correlations over event time: windows, groups, late and repeated hits, waiting, restarts; each row of the page."""
 
+import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from hinomi.clock import iso
+from hinomi.clock import iso, parse_iso
 from hinomi.detections.carrying import carried
 from hinomi.detections.correlation import Correlator, over
 from hinomi.hits import Hit
@@ -416,3 +417,32 @@ def test_a_transaction_that_is_not_committed_leaves_nothing_in_memory(site: Any,
     correlator.forget()
     with state.write() as conn:
         assert len(correlator.feed(conn, [one, two], NOW)) == 1
+
+
+@pytest.mark.parametrize("content", [
+    body("event_count", "a", condition=gte(5), timespan="2m"), body("temporal_ordered", "a", "b", timespan="30s"), body("temporal", "a", "b", condition="a and not b", timespan="40s"),
+    body("value_avg", "a", condition={"gt": 60, **V}, timespan="1m"), body("event_count", "a", "b", condition={"eq": 4}, timespan="1m"),
+], ids=lambda content: f"{content['type']} {content.get('condition', '')}")  # fmt: skip
+def test_shuffled_and_repeated_hits_give_the_hits_of_sorted_ones(
+    site: Any, state: State, content: dict[str, Any]
+) -> None:
+    ruleset = written(site, [content])
+    dice = random.Random(1)
+    happened = [
+        (number * 4 / 60, dice.choice("aab"), {"user.name": dice.choice("uvw"), "v": dice.randrange(100)})
+        for number in range(400)
+    ]
+    hits = hits_of(ruleset, happened)
+    wanted = {hit.event_id for hit in over(ruleset, hits)}
+    assert len(wanted) > 5
+    order = sorted(hits, key=lambda hit: parse_iso(hit.time).timestamp() + dice.uniform(0, 299))
+    found: list[str] = []
+    correlator, now = Correlator(ruleset), NOW
+    for hit in [*order, *order[-50:]]:  # the last batch comes again
+        now = max(now, parse_iso(hit.time))
+        with state.write() as conn:
+            found += [made.event_id for made in correlator.ripen(conn, now)]
+            found += [made.event_id for made in correlator.feed(conn, [hit], now)]
+    with state.write() as conn:
+        found += [made.event_id for made in correlator.ripen(conn, now + timedelta(days=1))]
+    assert sorted(found) == sorted(wanted)  # fmt: skip
