@@ -5,7 +5,7 @@ store, in the transaction that takes the hits, so a replay doubles nothing. One 
 time; an outer correlation is fed with every window in which an inner one is true.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -41,8 +41,8 @@ class Correlated(Protocol):
         ...
 
 
-def _specs(ruleset: Any) -> tuple[dict[str, RuleInfo], dict[str, Spec]]:
-    correlations: Sequence[Correlated] = getattr(ruleset, "correlations", ())
+def _specs(correlations: Iterable[Correlated]) -> tuple[dict[str, RuleInfo], dict[str, Spec]]:
+    correlations = list(correlations)
     infos = {rule.info.id: rule.info for rule in correlations}
     return infos, {rule.info.id: rule.correlation for rule in correlations if rule.correlation is not None}
 
@@ -52,7 +52,7 @@ class Correlator:
 
     def __init__(self, ruleset: Any, lateness: float = LATENESS):
         """Take a rule set, and how many seconds late an event may come and still count."""
-        self._infos, specs = _specs(ruleset)
+        self._infos, specs = _specs(ruleset.correlations)
         marks = {name: info.hash for name, info in self._infos.items()}
         self._groups = StoredGroups(int(lateness * 1_000_000), marks, (_keep, _decode))
         self._machine = Machine(specs, self._groups)
@@ -90,23 +90,46 @@ class Correlator:
         self._groups.forget()
 
 
+class Past:
+    """Correlations over hits that are all there already, handed in by their events' time: of a hunt, of files."""
+
+    def __init__(
+        self, correlations: Iterable[Correlated], *, lateness: float = LATENESS, wanted: Collection[str] | None = None
+    ):
+        """Take correlations, and the ids of those whose hits are ``wanted``; else all that raise any themselves."""
+        self._infos, specs = _specs(correlations)
+        self._wanted = wanted
+        self._memory = Memory(int(lateness * 1_000_000))
+        self._machine = Machine(specs, self._memory)
+        self._now = 0
+
+    def wants(self, rule: str) -> bool:
+        """Tell whether the hits of a rule are needed."""
+        return self._machine.wants(rule)
+
+    def feed(self, hits: Iterable[Hit]) -> Iterator[Hit]:
+        """Take hits; yield those of correlations that became true."""
+        for hit in hits:
+            record = _record(hit)
+            self._now = max(self._now, record.time)
+            yield from _hits(self._infos, self._ripe(), self._wanted)
+            yield from _hits(self._infos, self._machine.feed(hit.rule.id, record, self._now), self._wanted)
+
+    def end(self) -> Iterator[Hit]:
+        """Yield the hits of what waits: nothing comes any more."""
+        self._now = END
+        yield from _hits(self._infos, self._ripe(), self._wanted)
+
+    def _ripe(self) -> Iterator[Found]:
+        for kept in self._memory.due(self._now):
+            yield from self._machine.ripe(kept, self._now)
+
+
 def over(ruleset: Any, hits: Iterable[Hit], lateness: float = LATENESS) -> Iterator[Hit]:
-    """Yield what correlations make of hits that are all there, in order of their events' time: a hunt, a file."""
-    infos, specs = _specs(ruleset)
-    memory = Memory(int(lateness * 1_000_000))
-    machine = Machine(specs, memory)
-    now = 0
-    for hit in hits:
-        record = _record(hit)
-        now = max(now, record.time)
-        yield from _hits(infos, _ripe(machine, memory, now))
-        yield from _hits(infos, machine.feed(hit.rule.id, record, now))
-    yield from _hits(infos, _ripe(machine, memory, END))
-
-
-def _ripe(machine: Machine, memory: Memory, now: int) -> Iterator[Found]:
-    for kept in memory.due(now):
-        yield from machine.ripe(kept, now)
+    """Yield what a rule set's correlations make of hits, which come by their events' time."""
+    past = Past(ruleset.correlations, lateness=lateness)
+    yield from past.feed(hits)
+    yield from past.end()
 
 
 def _record(hit: Hit) -> Record:
@@ -114,11 +137,13 @@ def _record(hit: Hit) -> Record:
     return Record(scope, _micros(parse_iso(hit.time)), hit.event_id, hit.fields, hit)
 
 
-def _hits(infos: Mapping[str, RuleInfo], found: Iterable[Found]) -> Iterator[Hit]:
+def _hits(
+    infos: Mapping[str, RuleInfo], found: Iterable[Found], wanted: Collection[str] | None = None
+) -> Iterator[Hit]:
     """Yield correlations' own hits, about the entity of the hit that completed each; inner ones raise none."""
     for made in found:
         rule, hit, time = infos[made.rule], made.fired.token, iso(from_micros(made.fired.end))
-        if made.first and not rule.silent:
+        if made.first and (not rule.silent if wanted is None else rule.id in wanted):
             yield msgspec.structs.replace(
                 hit, rule=rule, event_id=made.id, time=time, vendor_id=None, fields=dict(made.values)
             )

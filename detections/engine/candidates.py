@@ -11,6 +11,8 @@ from hinomi.detections.engine.predicates import Node
 from hinomi.events.candidates import ALL, Filter, Is, all_of, any_of
 
 KINDS = {"eq": "equals", "contains": "contains", "prefix": "starts", "suffix": "ends"}
+PRESENT = frozenset({"glob", "glob_cased", "re", "cidr", "cmp", "ref", "ref_cased", "part", "present"})
+"""Kinds that ask of a value what a store does not know; but there must be one."""
 LISTED = frozenset(f"{kind}{cased}" for kind in KINDS for cased in ("", "_cased"))
 
 
@@ -35,7 +37,7 @@ def _node(node: Node, virtual: Collection[str]) -> Filter:
     if name in LISTED and operand and operand.isascii() and operand.isprintable():
         compared = KINDS[name.removesuffix("_cased")]
         return any_of([Is(field, compared, operand.lower()) for field in names])  # type: ignore[arg-type]
-    if name in ("re", "cidr", "cmp", "ref", "part", "present"):
+    if name in PRESENT:
         return any_of([Is(field, "present") for field in names])
     return ALL
 

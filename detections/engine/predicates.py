@@ -110,7 +110,7 @@ def build(node: Node) -> Predicate:
         made[0]
         if len(made) == 1
         else _every(made)
-        if name == "null" or (name == "exists" and not operand) or (name in ("eq", "eq_cased") and operand == "")
+        if name == "null" or (name == "exists" and not operand)
         else _any(made)
     )
 
