@@ -58,6 +58,7 @@ class Kept:
         before = self.group.waiting.get(entry.time)
         fired = self.group.add(entry, now, token, None if every else self._given_out)
         if fired is None:
+            self.dirty = self.dirty or self.group.late > 0
             return []
         after = self.group.waiting.get(entry.time)
         self.added.append((entry, after[0] if after and after != before else None, token if before is None else None))

@@ -4,7 +4,7 @@ Written in the transaction that takes the hits, with their position: whatever is
 Bounded: the groups with the fewest entries go first (a flood of new keys makes many of one), then the stalest.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -38,6 +38,8 @@ class StoredGroups:
         self._cache: OrderedDict[Key, Kept] = OrderedDict()
         self._dirty: dict[Key, Kept] = {}
         self._new = 0
+        self._dropped: Counter[str] = Counter()
+        """Why → entries or groups that were dropped since the last `save`."""
         self.conn: Connection | None = None
         self.evicted = 0
 
@@ -45,6 +47,7 @@ class StoredGroups:
         """Drop what is in memory: its transaction was not committed."""
         self._cache.clear()
         self._dirty.clear()
+        self._dropped.clear()
 
     def get(self, key: Key, spec: Spec, values: dict[str, Any]) -> Kept:
         """Return a group, from memory or the store, new if there is none."""
@@ -111,6 +114,7 @@ class StoredGroups:
         if self._new:
             self._bound()
             self._new = 0
+        self._count()
         held = sum(len(kept.group.entries) for kept in self._cache.values())
         while held > MOST_IN_MEMORY and len(self._cache) > 1:
             _, kept = self._cache.popitem(last=False)
@@ -128,6 +132,8 @@ class StoredGroups:
                 for entry in kept.group.prune(now)
             ]
             headers.append(row | _header(kept))
+            self._dropped.update(late=kept.group.late, trimmed=kept.group.trimmed)
+            kept.group.late = kept.group.trimmed = 0
             kept.added.clear()
             kept.settled.clear()
             kept.dirty = False
@@ -142,6 +148,15 @@ class StoredGroups:
         fresh = {name: add.excluded[name] for name in ("body", "newest", "score")}
         conn.execute(add.on_conflict_do_update(index_elements=["rule_id", "tenant", "group"], set_=fresh), headers)
 
+    def _count(self) -> None:
+        """Add to the counters, which the api's metrics show."""
+        for why, number in self._dropped.items():
+            if number:
+                add = insert(t.counter).values(name=f"correlation.{why}", value=number)
+                more = {"value": t.counter.c.value + add.excluded.value}
+                self._connection().execute(add.on_conflict_do_update(index_elements=["name"], set_=more))
+        self._dropped.clear()
+
     def _bound(self) -> None:
         conn, table = self._connection(), t.correlation
         count = conn.execute(select(func.count()).select_from(table)).scalar_one() - MOST_GROUPS
@@ -155,6 +170,7 @@ class StoredGroups:
             conn.execute(delete(table).where(_same(table, row)))
             self._cache.pop(Key(rule_id.partition("\x1f")[0], tenant, group), None)
         self.evicted += len(worst)
+        self._dropped["evicted"] += len(worst)
         log.get().warning("correlation.evicted", groups=len(worst), total=self.evicted)
 
 

@@ -130,6 +130,8 @@ class Group:
     """Moment of an entry → (when it is to be looked at, token)."""
     late: int = 0
     """Entries that came too late to count."""
+    trimmed: int = 0
+    """Entries that had to go though a window might have held them: there were too many."""
 
     def __post_init__(self) -> None:
         """Start from entries that were kept."""
@@ -233,9 +235,11 @@ class Group:
         keep = self._reference(now) - 2 * self.span - self.lateness
         if self.waiting:
             keep = min(keep, min(self.waiting) - self.span)
-        count = max(bisect_left(self.entries, keep, key=_time), len(self.entries) - self.most)
+        old = bisect_left(self.entries, keep, key=_time)
+        count = max(old, len(self.entries) - self.most)
         if count <= 0:
             return []
+        self.trimmed += count - old
         gone = self.entries[:count]
         for trail in self._trails:
             trail.cut(count)

@@ -125,6 +125,7 @@ def test_a_flood_below_the_threshold_stays_bounded(site: Any, state: State) -> N
     with state.write() as conn:
         assert Correlator(feed.ruleset).feed(conn, flood, NOW) == []
         assert conn.exec_driver_sql("SELECT count(*) FROM correlation_entry").scalar_one() == 5000
+        assert counters(conn) == {"correlation.trimmed": 2000}
 
 
 def body(kind: str, *rules: str, **more: Any) -> dict[str, Any]:
@@ -380,6 +381,20 @@ def test_an_event_far_in_the_future_spoils_no_window(site: Any, state: State) ->
         ]
 
 
+def counters(conn: Any) -> dict[str, int]:
+    return dict(map(tuple, conn.exec_driver_sql("SELECT name, value FROM counter ORDER BY name").all()))
+
+
+def test_what_came_too_late_is_counted(site: Any, state: State) -> None:
+    ruleset = written(site, [COUNT])
+    with state.write() as conn:
+        for _ in range(2):
+            Correlator(ruleset).feed(
+                conn, hits_of(ruleset, [(60, "a"), (10, "a"), (11, "a")]), NOW + timedelta(hours=1)
+            )
+        assert counters(conn) == {"correlation.late": 4}
+
+
 def test_a_flood_of_groups_stays_bounded_and_the_fullest_stay(
     site: Any, state: State, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -393,6 +408,7 @@ def test_a_flood_of_groups_stays_bounded_and_the_fullest_stay(
         correlator.feed(conn, attack, NOW)
         correlator.feed(conn, [msgspec.structs.replace(hit, event_id=f"f{n}") for n, hit in enumerate(flood)], NOW)
         assert correlator.evicted == 151
+        assert counters(conn) == {"correlation.evicted": 151}
         assert conn.exec_driver_sql("SELECT count(*) FROM correlation").scalar_one() == 50
         assert len(correlator.feed(conn, [msgspec.structs.replace(last[0], event_id="l")], NOW)) == 1
 
