@@ -86,7 +86,7 @@ def compile_rule(document: dict[str, Any], where: str) -> Compiled:
 
 def _detection(document: dict[str, Any], where: str) -> Compiled:
     source = _checked(document)
-    product = product_of(source)
+    product = field_map_of(source)
     builder = builder_of(document, source, product)
     tree = builder.build(document.get("detection"))
     build(fill(tree, {name: {"": ["x"]} for name in wanted(tree)}))  # what the matcher will refuse is refused now
@@ -143,7 +143,7 @@ def builder_of(document: dict[str, Any], source: dict[str, str], product: Produc
     return TreeBuilder(named, source.get("category"), source.get("service"), zone)
 
 
-def product_of(source: dict[str, str]) -> Product | None:
+def field_map_of(source: dict[str, str]) -> Product | None:
     """Return the field map of a log source."""
     name, category = source.get("product"), source.get("category")
     if name is None and category is not None and "windows" in fieldmaps:

@@ -10,7 +10,7 @@ import msgspec
 
 from hinomi.detections import filters
 from hinomi.detections.correlation.resolving import Base, Resolver
-from hinomi.detections.engine.compiling import Compiled, product_of
+from hinomi.detections.engine.compiling import Compiled, field_map_of
 from hinomi.detections.engine.lists import Lists, fill, wanted
 from hinomi.detections.engine.predicates import Node, Unsupported
 from hinomi.detections.engine.tree import TreeBuilder
@@ -59,7 +59,7 @@ def _resolver(first: Mapping[str, Compiled]) -> Resolver:
     resolver = Resolver(
         specs={name: rule.correlation for name, rule in first.items() if rule.correlation is not None},
         bases={
-            name: Base(product_of(rule.source), rule.source) for name, rule in first.items() if rule.tree is not None
+            name: Base(field_map_of(rule.source), rule.source) for name, rule in first.items() if rule.tree is not None
         },
         names={rule.name: name for name, rule in first.items() if rule.name},
     )
@@ -68,7 +68,7 @@ def _resolver(first: Mapping[str, Compiled]) -> Resolver:
 
 
 def _base(rule: Compiled) -> Base:
-    return Base(product_of(rule.source) if rule.taxonomy == "sigma" else None, rule.source)
+    return Base(field_map_of(rule.source) if rule.taxonomy == "sigma" else None, rule.source)
 
 
 def _referred(rule: Compiled, resolver: Resolver) -> Compiled:
@@ -98,7 +98,7 @@ def _finished(
         if found.state(today) == "ended":
             said.append(filters.applied(found, document.where, today))
             continue
-        product = product_of(rule.source) if document.taxonomy == "sigma" else None
+        product = field_map_of(rule.source) if document.taxonomy == "sigma" else None
         builder = TreeBuilder(product, rule.source.get("category"), rule.source.get("service"))
         try:
             tree = filters.apply(tree, found, builder, lists)
