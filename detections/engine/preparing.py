@@ -58,9 +58,7 @@ def _filters(
 def _resolver(first: Mapping[str, Compiled]) -> Resolver:
     resolver = Resolver(
         specs={name: rule.correlation for name, rule in first.items() if rule.correlation is not None},
-        bases={
-            name: Base(field_map_of(rule.source), rule.source) for name, rule in first.items() if rule.tree is not None
-        },
+        bases={name: _base(rule) for name, rule in first.items() if rule.tree is not None},
         names={rule.name: name for name, rule in first.items() if rule.name},
     )
     resolver.run()
