@@ -3,6 +3,7 @@
 Done whenever a set is made, from data alone: a filter ends by the calendar, lists are settings.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date
 
@@ -105,4 +106,8 @@ def _finished(
             continue
         said.append(filters.applied(found, document.where, today, sorted(builder.unmapped)))
         fields |= builder.fields
-    return msgspec.structs.replace(rule, tree=tree, fields=sorted(fields), filters=said, unfilled=unfilled)
+    info = rule.info
+    if tree != rule.tree:  # what it matches is no longer only what its file says: so is its mark
+        mark = hashlib.sha256(info.hash.encode() + msgspec.msgpack.encode(tree)).hexdigest()[:16]
+        info = msgspec.structs.replace(info, hash=mark)
+    return msgspec.structs.replace(rule, info=info, tree=tree, fields=sorted(fields), filters=said, unfilled=unfilled)

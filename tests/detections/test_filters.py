@@ -141,3 +141,20 @@ def test_an_exception_that_changes_is_seen_between_blocks(site: Any) -> None:
     assert not rules.current().match([event]).hits
     path.unlink()
     assert rules.current().match([event]).hits
+
+
+def test_the_mark_of_a_rule_is_of_what_it_matches(site: Any) -> None:
+    """Whatever is kept by a rule's hash (plans of the matcher, hits) is not taken for another tree's."""
+    listed = {"selection": {"User|expand": "%who%"}, "condition": "selection"}
+    documents = rule("r1"), rule("r2"), {**rule("r3"), "detection": listed}
+
+    def marks(*more: dict[str, Any], who: str = "sato") -> dict[str, str]:
+        site.settings = site.settings.model_copy(
+            update={"rules": site.settings.rules.model_copy(update={"lists": {"who": {"": (who,)}}})}
+        )
+        site.write("all", *documents, *more)
+        return {name: info.hash for name, info in site.load().current().rules.items()}
+
+    plain, excepted, other = marks(), marks(exception()), marks(who="suzuki")
+    assert [name for name in plain if plain[name] != excepted[name]] == ["r1"]
+    assert [name for name in plain if plain[name] != other[name]] == ["r3"]
