@@ -4,7 +4,6 @@ Specification: Sigma correlation rules 2.1.0, "Correlation types"; value_median 
 pySigma's. Each has ``add``, ``remove`` (cheap, whatever the window holds) and ``met``.
 """
 
-import re as _own_patterns
 from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,7 +12,6 @@ from operator import eq, ge, gt, le, lt, ne
 from typing import Any, NamedTuple, Protocol
 
 Number = int | float | Fraction
-NUMBER = _own_patterns.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", _own_patterns.ASCII)
 OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {"gt": gt, "gte": ge, "lt": lt, "lte": le, "eq": eq, "neq": ne}
 
 

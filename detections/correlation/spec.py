@@ -16,6 +16,7 @@ from hinomi.detections.correlation.measures import OPERATORS, Measure
 from hinomi.detections.correlation.window import MOST_ENTRIES, Clause
 from hinomi.detections.engine import condition
 from hinomi.detections.engine.predicates import Unsupported
+from hinomi.detections.engine.text import number
 from hinomi.hits import LEVELS
 
 COUNTS = ("event_count", "value_count")
@@ -252,15 +253,10 @@ def most_entries(spec: Spec) -> int:
 
 def number_of(value: Any) -> float | int | None:
     """Return a value as a number, None if it is none."""
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int):
-        return value
     if isinstance(value, str):
-        if len(value) > 400 or not measures.NUMBER.fullmatch(value.strip()):
-            return None
-        value = float(value) if set(value) & set(".eE") else int(value)
-    return value if isinstance(value, int) or (isinstance(value, float) and abs(value) < float("inf")) else None
+        value = number(value.strip())
+    finite = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    return value if finite else None
 
 
 def values_of(spec: Spec, read: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -7,123 +7,36 @@ import ipaddress
 import re as _own_patterns
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import product as _product
-from typing import Any
 
 from hinomi.detections.engine import text
 from hinomi.detections.engine.predicates import Unsupported
-from hinomi.detections.engine.text import MANY, Part, Parts
+from hinomi.detections.engine.text import MANY, Part
+from hinomi.detections.engine.values import (
+    AnyOf,
+    Compare,
+    Encoded,
+    Exists,
+    Network,
+    Number,
+    Reference,
+    Regex,
+    Text,
+    Truth,
+    Value,
+    number_text,
+)
 
 MOST_DASHES = 5
 _DASHES = ("-", "/", "–", "—", "―")
 _DASH = _own_patterns.compile(rf"\B[{''.join(_DASHES)}]\b")
-_NUMBER = _own_patterns.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", _own_patterns.ASCII)
 PARTS: Mapping[str, tuple[int, int]] = {
     "minute": (0, 59), "hour": (0, 23), "day": (1, 31), "week": (1, 53), "month": (1, 12), "year": (1, 9999),
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Text:
-    """A text with its wildcards and placeholders."""
-
-    parts: Parts
-    cased: bool = False
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A text as bytes: UTF-16, on its way into Base64."""
-
-    data: bytes
-    cased: bool = False
-
-
-@dataclass(frozen=True)
-class Regex:
-    """A regular expression; ``parts`` hold placeholders where it was expanded."""
-
-    parts: Parts
-    flags: frozenset[str] = frozenset()
-    starts: bool = False
-    ends: bool = False
-
-
-@dataclass(frozen=True)
-class Number:
-    """A number; ``part`` of a time where a time modifier made it one."""
-
-    number: int | float
-    part: str = ""
-
-
-@dataclass(frozen=True)
-class Compare:
-    """A number that a field is less or greater than."""
-
-    sign: str
-    number: Number
-
-
-@dataclass(frozen=True)
-class Truth:
-    """True or false."""
-
-    value: bool
-
-
-@dataclass(frozen=True)
-class Exists:
-    """Whether the field is to be there."""
-
-    wanted: bool
-
-
-@dataclass(frozen=True)
-class Null:
-    """Nothing there."""
-
-
-@dataclass(frozen=True)
-class Network:
-    """Addresses of one network."""
-
-    cidr: str
-
-
-@dataclass(frozen=True)
-class Reference:
-    """The value of another field."""
-
-    field: str
-    starts: bool = False
-    ends: bool = False
-    cased: bool = False
-
-
-@dataclass(frozen=True)
-class AnyOf:
-    """Several values that one became; any of them counts, whatever ``all`` says."""
-
-    values: tuple["Value", ...]
-
-
-Value = Text | Encoded | Regex | Number | Compare | Truth | Exists | Null | Network | Reference | AnyOf
 Modifier = Callable[[Value], Value]
-
-
-def value_of(plain: Any, *, raw: bool) -> Value:
-    """Return a value of a rule's document; ``raw``: a regular expression follows, so a backslash is a backslash."""
-    if plain is None:
-        return Null()
-    if isinstance(plain, bool):
-        return Truth(plain)
-    if isinstance(plain, int | float):
-        return Number(plain)
-    if isinstance(plain, str):
-        return Text([plain] if raw and plain else text.read(plain))
-    raise Unsupported(f"{type(plain).__name__} is no value; a text, a number, true, false or null is")
 
 
 def apply(value: Value, names: list[str]) -> Value:
@@ -163,11 +76,6 @@ def _as_text(value: Value) -> Value:
     if isinstance(value, Truth):
         return Text(["true" if value.value else "false"])
     return value
-
-
-def number_text(number: float) -> str:
-    """Return a number as an event's value reads."""
-    return str(int(number)) if float(number).is_integer() else str(number)
 
 
 def _plain(value: Value) -> str:
@@ -288,8 +196,8 @@ def _cidr(value: Value) -> Value:
 
 def _compare(sign: str) -> Modifier:
     def run(value: Value) -> Value:
-        if isinstance(value, Text) and _NUMBER.fullmatch(plain := _plain(value)):
-            value = Number(float(plain) if set(plain) & set(".eE") else int(plain))
+        if isinstance(value, Text) and (number := text.number(_plain(value))) is not None:
+            value = Number(number)
         if not isinstance(value, Number):
             raise _Unfit("takes a number")
         return Compare(sign, value)

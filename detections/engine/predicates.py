@@ -6,7 +6,6 @@ no value; text compares case-folded; regular expressions are RE2, linear in the 
 
 import ipaddress
 import operator
-import re as _own_patterns
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -14,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import re2
 
+from hinomi.detections.engine.text import number
 from hinomi.event import Event
 
 Node = list[Any]
@@ -196,7 +196,6 @@ def _cidr(field: str, network_text: str) -> Predicate:
     return _over(field, inside, cased=True)
 
 
-_NUMBER = _own_patterns.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", _own_patterns.ASCII)
 _SIGNS: dict[str, Callable[[Any, Any], bool]] = {
     "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge, "eq": operator.eq,
 }  # fmt: skip
@@ -206,10 +205,8 @@ def _compare(field: str, operand: list[Any]) -> Predicate:
     test, limit = _SIGNS[operand[0]], operand[1]
 
     def run(text: str) -> bool:
-        if len(text) > 400 or not _NUMBER.fullmatch(text):
-            return False
-        number = float(text) if "." in text or "e" in text.lower() else int(text)  # exact beyond 2^53
-        return test(number, limit)
+        found = number(text)
+        return found is not None and test(found, limit)
 
     return _over(field, run, cased=True)
 

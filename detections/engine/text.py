@@ -13,6 +13,15 @@ Parts = list[Part]
 MANY, ONE = ["*"], ["?"]
 _SIGNS = {"*": MANY, "?": ONE}
 _PLACEHOLDER = _text_patterns.compile(r"(?<!\\)%([^%]+)%")  # our own pattern, linear
+_NUMBER = _text_patterns.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", _text_patterns.ASCII)
+MOST_DIGITS = 400
+
+
+def number(text: str) -> int | float | None:
+    """Return the number that a text is, exact where it is whole; None if it is none."""
+    if len(text) > MOST_DIGITS or not _NUMBER.fullmatch(text):
+        return None
+    return float(text) if set(text) & set(".eE") else int(text)
 
 
 def read(text: str) -> Parts:

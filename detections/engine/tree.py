@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from hinomi.detections.engine import condition, text
-from hinomi.detections.engine.modifiers import (
+from hinomi.detections.engine.modifiers import apply
+from hinomi.detections.engine.predicates import Node, Unsupported, compile_re
+from hinomi.detections.engine.values import (
     AnyOf,
     Compare,
     Exists,
@@ -26,11 +28,9 @@ from hinomi.detections.engine.modifiers import (
     Text,
     Truth,
     Value,
-    apply,
     number_text,
     value_of,
 )
-from hinomi.detections.engine.predicates import Node, Unsupported, compile_re
 from hinomi.detections.fieldmap import Product
 
 NEVER: Node = ["or", []]

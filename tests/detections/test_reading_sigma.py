@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from hinomi.detections import load
 from hinomi.detections.engine.safe_yaml import load_all
 from hinomi.detections.engine.tree import TreeBuilder
+from hinomi.settings import Rules, Settings
 from tests.detections.pysigma_trees import tree_of
 
 SIGMAHQ = Path(__file__).parents[3] / "shared" / "data" / "sigmahq"
@@ -21,6 +23,16 @@ def test_every_rule_of_sigmahq_reads_as_pysigma_reads_it() -> None:
                 different.append(str(path))
     assert count > 3_000
     assert different == []
+
+
+@pytest.mark.skipif(not SIGMAHQ.exists(), reason="needs SigmaHQ's rules, ../shared/data/sigmahq")
+def test_every_rule_of_sigmahq_loads_and_those_whose_lists_are_empty_are_named(tmp_path: Path) -> None:
+    folders = tuple(sorted(SIGMAHQ.glob("rules*")))
+    ruleset = load(Settings(data=tmp_path, rules=Rules(shipped=False, folders=folders))).current()
+    assert list(ruleset.faults) == []
+    assert len(ruleset.rules) == sum(1 for folder in folders for _ in folder.rglob("*.yml"))
+    unfilled = {name for rule in ruleset.compiled.values() for name in rule.unfilled}
+    assert {"Workstations", "known_cdcs"} & unfilled
 
 
 @pytest.mark.parametrize(
