@@ -25,9 +25,7 @@ def upgrade() -> None:
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("due", sa.BigInteger(), nullable=True),
         sa.Column("token", sa.LargeBinary(), nullable=True),
-        sa.PrimaryKeyConstraint(
-            "rule_id", "tenant", "group", "event_id", "slot", name=op.f("pk_correlation_entry")
-        ),
+        sa.PrimaryKeyConstraint("rule_id", "tenant", "group", "event_id", "slot", name=op.f("pk_correlation_entry")),
     )
     op.create_index(op.f("ix_correlation_entry_due"), "correlation_entry", ["due"])
 
