@@ -74,10 +74,10 @@ def entity_of(event: Event) -> str:
 
 
 def hit_of(
-    rule: RuleInfo, event: Event, *, generation: int, received: str, trusted: bool = False, backfill: bool = False, live: bool = True,
-    keep: bool = True,
+    rule: RuleInfo, event: Event, *, generation: int, received: str, fields: dict[str, Any], trusted: bool = False,
+    backfill: bool = False, live: bool = True, keep: bool = True,
 ) -> Hit:  # fmt: skip
-    """Return the hit of a rule on an enriched event; ``keep`` takes the event with it."""
+    """Return the hit of a rule on an enriched event; ``fields``: what correlations need, ``keep`` takes the event with it."""
     return Hit(
         rule=rule,
         generation=generation,
@@ -96,7 +96,7 @@ def hit_of(
         created=event.get("event.created"),
         file_class=event.get("hinomi.file.class"),
         vendor_id=_first(event.get("hinomi.vendor_id")),
-        fields={name: event[name] for name in rule.fields if name in event},
+        fields=fields,
         event=event if keep else None,
     )
 

@@ -110,6 +110,22 @@ class Rules(Section):
     folders: tuple[Path, ...] = Field(default=(), description="More folders of Sigma rules.")
     contain: tuple[str, ...] = Field(default=(), description="Ids of rules that may contain by themselves.")
     reload_seconds: float = Field(default=2.0, gt=0, description="How often rule folders are looked at.")
+    lists: dict[str, dict[str, tuple[str, ...]]] = Field(
+        default_factory=dict,
+        description='Values for %name% in rules, by tenant subtree ("" = everywhere): `Servers = { "" = ["srv*"] }`.',
+    )
+    lateness_seconds: float = Field(
+        default=300.0, ge=0, description="How late an event may come and still count where a correlation waits."
+    )
+
+    @field_validator("lists")
+    @classmethod
+    def _of_tenants(cls, value: dict[str, dict[str, tuple[str, ...]]]) -> dict[str, dict[str, tuple[str, ...]]]:
+        for name, lists in value.items():
+            for tenant in lists:
+                if not is_tenant(tenant):
+                    raise ValueError(f'{name}: {tenant!r} is no tenant; write prefecture/municipality/school, or ""')
+        return value
 
 
 class SourceSettings(OpenSection):

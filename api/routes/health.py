@@ -30,6 +30,12 @@ def metrics(parts: Parts, who: Reads) -> Response:
     incidents = Gauge("hinomi_incidents", "Incidents by severity and status", ["severity", "status"], registry=registry)
     outbox = Gauge("hinomi_outbox", "Effects by kind and state", ["kind", "state"], registry=registry)
     runs = Gauge("hinomi_runs", "Playbook runs by state", ["state"], registry=registry)
+    dropped = Gauge(
+        "hinomi_correlation_dropped",
+        "What correlations could not keep: groups evicted; entries trimmed, or too late",
+        ["why"],
+        registry=registry,
+    )
     chain = Gauge("hinomi_audit_records", "Records in the audit chain", registry=registry)
     with parts.state.read() as conn:
         for gauge, columns in (
@@ -40,5 +46,8 @@ def metrics(parts: Parts, who: Reads) -> Response:
         ):
             for *labels, count in conn.execute(select(*columns, func.count()).group_by(*columns)):
                 gauge.labels(*labels).set(count)
+        for name, count in conn.execute(select(t.counter.c.name, t.counter.c.value)):
+            if name.startswith("correlation."):
+                dropped.labels(name.removeprefix("correlation.")).set(count)
         chain.set(head(conn).records)
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

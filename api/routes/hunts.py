@@ -12,6 +12,7 @@ from hinomi import audit
 from hinomi.api.auth import Caller, Parts, Reads
 from hinomi.api.deps import Deps
 from hinomi.clock import iso
+from hinomi.detections.carrying import carried
 from hinomi.detections.hunting import Step, chosen, hunt
 from hinomi.directory import load as load_directory
 from hinomi.errors import HinomiError
@@ -94,7 +95,9 @@ def _line(**content: Any) -> str:
 def _raise(parts: Deps, step: Step, generation: int) -> int:
     now = parts.clock.now()
     made = [
-        hit_of(rule, event, generation=generation, received=iso(now), live=False) for rule, event in step.hits if not rule.silent
+        hit_of(rule, event, generation=generation, received=iso(now), live=False, fields=carried(event, rule.fields))
+        for rule, event in step.hits
+        if not rule.silent
     ]  # fmt: skip
     with parts.state.write() as conn:
         found = alerts.record_hits(

@@ -6,40 +6,14 @@ from typing import Any
 import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import func, select
 
 from hinomi.api.auth import Admins, Parts, Reads
 from hinomi.directory import load, save
 from hinomi.directory.importing import import_files
-from hinomi.state import t
 from hinomi.tenancy import within
 
 router = APIRouter(prefix="/api/v1", tags=["inventory"])
 LISTS = ("tenants", "people", "devices", "rules")
-
-
-@router.get("/rules")
-def rules(parts: Parts, who: Reads) -> dict[str, Any]:
-    """List rules with their hits, faults, and fields that are not mapped."""
-    ruleset = parts.rules()
-    counted = select(
-        t.rule_count.c.rule_id,
-        func.sum(t.rule_count.c.hits),
-        func.max(t.rule_count.c.last_seen),
-        func.max(t.rule_count.c.noisy),
-    )
-    with parts.state.read() as conn:
-        hits = {row[0]: row for row in conn.execute(counted.group_by(t.rule_count.c.rule_id))}
-    items = []
-    for rule in ruleset.rules.values():
-        count = hits.get(rule.id)
-        items.append({
-            "id": rule.id, "level": rule.level, "title": rule.title, "title_ja": rule.title_ja, "category": rule.category, "contain": rule.contain,
-            "hits": count[1] if count else 0, "last_seen": count[2] if count else None, "noisy": bool(count and count[3]),
-            "unmapped": list(ruleset.unmapped.get(rule.id, ())),
-        })  # fmt: skip
-    faults = [{"rule": fault.rule, "where": fault.where, "reason": fault.reason} for fault in ruleset.faults]
-    return {"items": items, "faults": faults, "cursor": None}
 
 
 @router.get("/sources")

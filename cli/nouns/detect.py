@@ -52,6 +52,9 @@ MOST = 10
     show_default=True,
     help=_("Only rules of this level and above."),
 )
+@click.option(
+    "--no-correlations", is_flag=True, help=_("Only rules of single events, those that correlations refer to too.")
+)
 @click.option("--jobs", default=0, help=_("Processes; default: one a core."))
 @click.option(
     "-o",
@@ -65,9 +68,10 @@ MOST = 10
 @click.option("--fail-on", type=click.Choice(LEVELS), help=_("Exit 3 if a rule of this level or above matches."))
 def command(
     files: tuple[Path, ...], folders: tuple[Path, ...], named: str, framing: str, encoding: str, level: str, jobs: int, fmt: str,
-    fail_on: str | None,
+    fail_on: str | None, no_correlations: bool,
 ) -> int:  # fmt: skip
     """Match events in files: EVTX, NDJSON, JSON arrays, CSV, .gz of each, folders of them."""
+    from hinomi.detections.offline.correlating import correlated
     from hinomi.detections.offline.files import find
     from hinomi.detections.offline.rules import offline
     from hinomi.detections.offline.sweep import Sweeper, Totals, over
@@ -79,7 +83,8 @@ def command(
     sweeper = Sweeper(ruleset, named=named, encoding=encoding)
     swept = over(paths, sweeper.sweep, totals, framing=framing, encoding=encoding, jobs=jobs)
     wanted = LEVELS[: LEVELS.index(level) + 1]
-    hits = (hit for hit in _counted(paths, swept, totals) if hit.rule.level in wanted)
+    found = _counted(paths, swept, totals)
+    hits = (hit for hit in (found if no_correlations else correlated(ruleset, found)) if hit.rule.level in wanted)
     summary = Summary()
     if fmt == "table":
         for hit in hits:

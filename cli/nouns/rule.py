@@ -8,7 +8,7 @@ import click
 from hinomi import log
 from hinomi.cli.client import Client
 from hinomi.cli.options import configured, examples, listed
-from hinomi.cli.output import say, show
+from hinomi.cli.output import say, show, show_one
 from hinomi.cli.rule_coverage import coverage
 from hinomi.text import _
 
@@ -30,9 +30,29 @@ def list_(client: Client, fmt: str, faults: bool, unmapped: bool) -> None:
         show(answer["faults"], ("rule", "where", "reason"), fmt)
         return
     rows = [row for row in answer["items"] if row["unmapped"] or not unmapped]
-    show(rows, ("id", "level", "category", "contain", "title", "hits", "last_seen", "noisy", "unmapped"), fmt)
+    show(
+        rows,
+        ("id", "level", "category", "contain", "title", "hits", "last_seen", "noisy", "exceptions", "unmapped"),
+        fmt,
+    )
     if answer["faults"]:
         say(_("{count} rules could not be loaded: hinomi rule list --faults").format(count=len(answer["faults"])))
+    for state, text in (
+        ("ends soon", _("an exception to rule {rule} ends within 14 days: hinomi rule show {rule}")),
+        ("ended", _("an exception to rule {rule} has ended and no longer applies: hinomi rule show {rule}")),
+    ):
+        for row in rows:
+            if state in row["exceptions"]:
+                say(text.format(rule=row["id"]))
+
+
+@command.command("show", epilog=examples("rule show personal_data_leaves", "rule show personal_data_leaves -o json"))
+@click.argument("rule")
+@listed
+@configured
+def show_(client: Client, rule: str, fmt: str) -> None:
+    """Show one rule, by its id or name, and the exceptions on it: owner, reason, last day, whether it applies."""
+    show_one(client.get(f"rules/{rule}"), fmt)
 
 
 @command.command("test", epilog=examples("rule test", "rule test ./rules -o csv"))

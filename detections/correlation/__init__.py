@@ -1,189 +1,159 @@
-"""Correlations: event_count and value_count over a sliding window of event time, owned by the responder.
+"""Correlations: what several hits mean together. Owned by the responder on the stream, by a hunt over the past.
 
-Specification: Sigma correlation rules 2.1.0. A late event is sorted in; a condition that more events
-can only make truer fires at once; the same group is quiet for one timespan after it fired. State is in
-the state store, in the transaction that takes the hits, so a replay doubles nothing.
+One state machine (`window`, pure) over sliding windows of event time, fed by hits; `store` keeps it in the state
+store, in the transaction that takes the hits, so a replay doubles nothing. One hit is given out a group and span of
+time; an outer correlation is fed with every window in which an inner one is true.
 """
 
-import hashlib
-import re
-from bisect import bisect_left, insort
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection
 
-from hinomi import log
-from hinomi.clock import iso, parse_iso
+from hinomi.clock import from_micros, iso, parse_iso
+from hinomi.detections.correlation.machine import Found, Machine, Memory, Record
+from hinomi.detections.correlation.spec import Spec
+from hinomi.detections.correlation.store import StoredGroups
 from hinomi.hits import Hit, RuleInfo
-from hinomi.state import t
 
-SUPPORTED = ("event_count", "value_count")
-OPERATORS = ("gt", "gte", "eq")
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-MOST_GROUPS = 20_000
-MOST_ENTRIES = 5_000
+LATENESS = 300.0
+MOST_TOKEN = 64 * 1024
+PAST = "\x1epast"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+END = 1 << 62
 
-
-def spec_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a correlation as plain data.
-
-    Raises:
-        ValueError: If it is of a type, condition or timespan that is not supported; says what is.
-    """
-    body = document["correlation"]
-    kind = body.get("type")
-    if kind not in SUPPORTED:
-        raise ValueError(f"correlation type {kind!r} is not supported; supported: {', '.join(SUPPORTED)}")
-    span = re.fullmatch(r"(\d+)([smhd])", str(body.get("timespan", "")))  # our own pattern, on 10 characters at most
-    if not span or len(str(body["timespan"])) > 10:
-        raise ValueError(f"timespan {body.get('timespan')!r}: write 30s, 15m, 1h or 7d")
-    condition = dict(body.get("condition") or {})
-    field = condition.pop("field", None)
-    if len(condition) != 1 or next(iter(condition)) not in OPERATORS:
-        raise ValueError(f"condition {condition!r} is not supported; one of {', '.join(OPERATORS)}")
-    if kind == "value_count" and not isinstance(field, str):
-        raise ValueError("value_count needs condition.field")
-    operator, limit = next(iter(condition.items()))
-    if not isinstance(limit, int):
-        raise ValueError(f"condition {operator}: {limit!r} is no whole number")
-    aliases = {str(k): dict(v) for k, v in (body.get("aliases") or {}).items()}
-    group_by = [str(name) for name in body.get("group-by") or ()]
-    rules = body.get("rules") or ()
-    fields = {*(g for g in group_by if g not in aliases), *(f for alias in aliases.values() for f in alias.values())}
-    return {
-        "type": kind, "rules": [rules] if isinstance(rules, str) else list(rules), "group_by": group_by, "aliases": aliases,
-        "seconds": int(span[1]) * UNITS[span[2]], "at_least": limit + 1 if operator == "gt" else limit,
-        "field": field, "generate": bool(body.get("generate", False)),
-        "fields": sorted(fields | ({field} if field else set())), "ids": [],
-    }  # fmt: skip
+_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Hit).decode
 
 
-class Window(msgspec.Struct):
-    """One group's entries: (time, event id, counted value), sorted; quiet until it may fire again."""
+class Correlated(Protocol):
+    """What a rule set says of a correlation."""
 
-    entries: list[tuple[str, str, str]] = []
-    quiet_until: str = ""
+    @property
+    def info(self) -> RuleInfo:
+        """Return what the response needs to know of it."""
+        ...
+
+    @property
+    def correlation(self) -> Spec | None:
+        """Return what it looks for, its references resolved."""
+        ...
 
 
-_encode, _decode = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder(Window).decode
+def _specs(correlations: Iterable[Correlated]) -> tuple[dict[str, RuleInfo], dict[str, Spec]]:
+    correlations = list(correlations)
+    infos = {rule.info.id: rule.info for rule in correlations}
+    return infos, {rule.info.id: rule.correlation for rule in correlations if rule.correlation is not None}
 
 
 class Correlator:
-    """All correlations of one rule set."""
+    """All correlations of one rule set on the stream; its state is in the state store."""
 
-    def __init__(self, ruleset: Any):
-        self._by_rule: dict[str, list[tuple[RuleInfo, dict[str, Any]]]] = {}
-        for rule in getattr(ruleset, "correlations", ()):
-            for rule_id in rule.correlation["ids"]:
-                self._by_rule.setdefault(rule_id, []).append((rule.info, rule.correlation))
-        self.evicted = 0
+    def __init__(self, ruleset: Any, lateness: float = LATENESS):
+        """Take a rule set, and how many seconds late an event may come and still count."""
+        self._infos, specs = _specs(ruleset.correlations)
+        marks = {name: info.hash for name, info in self._infos.items()}
+        self._groups = StoredGroups(int(lateness * 1_000_000), marks, (_keep, _decode))
+        self._machine = Machine(specs, self._groups)
 
-    def feed(self, conn: Connection, hits: Sequence[Hit], now: datetime) -> list[Hit]:
-        """Take hits; return those of correlations that became true."""
-        grouped: dict[tuple[str, str, str], list[Hit]] = {}
-        specs: dict[str, tuple[RuleInfo, dict[str, Any]]] = {}
-        for hit in hits:
-            for info, spec in self._by_rule.get(hit.rule.id, ()):
-                if (group := _group(hit, spec)) is not None:
-                    specs[info.id] = (info, spec)
-                    grouped.setdefault((info.id, hit.tenant, group), []).append(hit)
+    @property
+    def evicted(self) -> int:
+        """Groups that had to go since this began."""
+        return self._groups.evicted
+
+    def feed(self, conn: Connection, hits: Iterable[Hit], now: datetime) -> list[Hit]:
+        """Take hits, in the caller's transaction; return those of correlations that became true."""
+        self._groups.conn, moment = conn, _micros(now)
         found: list[Hit] = []
-        for (rule_id, tenant, group), members in grouped.items():
-            info, spec = specs[rule_id]
-            found += self._group_feed(conn, info, spec, tenant, group, members)
-        if grouped:
-            self._bound(conn)
+        for hit in hits:
+            if self._machine.wants(hit.rule.id):
+                found += _hits(self._infos, self._machine.feed(hit.rule.id, _record(hit), moment))
+        self._groups.save(moment)
         return found
 
-    def _group_feed(
-        self, conn: Connection, info: RuleInfo, spec: dict[str, Any], tenant: str, group: str, members: list[Hit]
-    ) -> list[Hit]:
-        table = t.correlation
-        key = (table.c.rule_id == info.id) & (table.c.tenant == tenant) & (table.c.group == group)
-        body = conn.execute(select(table.c.body).where(key)).scalar_one_or_none()
-        window = _decode(body) if body else Window()
-        found = [made for hit in members if (made := _add(window, info, spec, group, hit)) is not None]
-        newest = window.entries[-1][0] if window.entries else members[-1].time
-        values = {"body": _encode(window), "newest": newest}
-        add = insert(table).values(rule_id=info.id, tenant=tenant, group=group, **values)
-        conn.execute(add.on_conflict_do_update(index_elements=["rule_id", "tenant", "group"], set_=values))
+    def due(self, conn: Connection, now: datetime) -> bool:
+        """Tell whether something has waited long enough."""
+        return self._groups.is_due(conn, _micros(now))
+
+    def ripen(self, conn: Connection, now: datetime) -> list[Hit]:
+        """Return the hits of conditions that have waited long enough."""
+        self._groups.conn, moment = conn, _micros(now)
+        found: list[Hit] = []
+        for kept in list(self._groups.due(moment, self._machine.specs)):
+            found += _hits(self._infos, self._machine.ripe(kept, moment))
+        self._groups.save(moment)
         return found
 
-    def _bound(self, conn: Connection) -> None:
-        count = conn.execute(select(func.count()).select_from(t.correlation)).scalar_one()
-        if count > MOST_GROUPS:
-            oldest = (
-                select(t.correlation.c.newest).order_by(t.correlation.c.newest).limit(1).offset(count - MOST_GROUPS)
+    def forget(self) -> None:
+        """Read state again: the transaction of the last call was not committed."""
+        self._groups.forget()
+
+
+class Past:
+    """Correlations over hits that are all there already, handed in by their events' time: of a hunt, of files."""
+
+    def __init__(
+        self, correlations: Iterable[Correlated], *, lateness: float = LATENESS, wanted: Collection[str] | None = None
+    ):
+        """Take correlations, and the ids of those whose hits are ``wanted``; else all that raise any themselves."""
+        self._infos, specs = _specs(correlations)
+        self._wanted = wanted
+        self._memory = Memory(int(lateness * 1_000_000))
+        self._machine = Machine(specs, self._memory)
+        self._now = 0
+
+    def wants(self, rule: str) -> bool:
+        """Tell whether the hits of a rule are needed."""
+        return self._machine.wants(rule)
+
+    def feed(self, hits: Iterable[Hit]) -> Iterator[Hit]:
+        """Take hits; yield those of correlations that became true."""
+        for hit in hits:
+            record = _record(hit)
+            self._now = max(self._now, record.time)
+            yield from _hits(self._infos, self._ripe(), self._wanted)
+            yield from _hits(self._infos, self._machine.feed(hit.rule.id, record, self._now), self._wanted)
+
+    def end(self) -> Iterator[Hit]:
+        """Yield the hits of what waits: nothing comes any more."""
+        self._now = END
+        yield from _hits(self._infos, self._ripe(), self._wanted)
+
+    def _ripe(self) -> Iterator[Found]:
+        for kept in self._memory.due(self._now):
+            yield from self._machine.ripe(kept, self._now)
+
+
+def over(ruleset: Any, hits: Iterable[Hit], lateness: float = LATENESS) -> Iterator[Hit]:
+    """Yield what a rule set's correlations make of hits, which come by their events' time."""
+    past = Past(ruleset.correlations, lateness=lateness)
+    yield from past.feed(hits)
+    yield from past.end()
+
+
+def _record(hit: Hit) -> Record:
+    scope = hit.tenant + PAST if hit.backfill else hit.tenant
+    return Record(scope, _micros(parse_iso(hit.time)), hit.event_id, hit.fields, hit)
+
+
+def _hits(
+    infos: Mapping[str, RuleInfo], found: Iterable[Found], wanted: Collection[str] | None = None
+) -> Iterator[Hit]:
+    """Yield correlations' own hits, about the entity of the hit that completed each; inner ones raise none."""
+    for made in found:
+        rule, hit, time = infos[made.rule], made.fired.token, iso(from_micros(made.fired.end))
+        if made.first and (not rule.silent if wanted is None else rule.id in wanted):
+            yield msgspec.structs.replace(
+                hit, rule=rule, event_id=made.id, time=time, vendor_id=None, fields=dict(made.values)
             )
-            limit = conn.execute(oldest).scalar_one()
-            gone = conn.execute(delete(t.correlation).where(t.correlation.c.newest <= limit)).rowcount
-            self.evicted += gone
-            log.get().warning("correlation.evicted", groups=gone, total=self.evicted)
 
 
-def _group(hit: Hit, spec: dict[str, Any]) -> str | None:
-    parts = []
-    for name in spec["group_by"]:
-        field = spec["aliases"].get(name, {}).get(hit.rule.id, name)
-        value = hit.fields.get(field)
-        if value is None:
-            return None
-        parts.append(str(value).casefold())
-    return "\x1f".join(parts)
+def _keep(hit: Hit) -> bytes:
+    """Encode a hit that waits, without an event that is too large."""
+    kept = _encode(hit)
+    return kept if len(kept) <= MOST_TOKEN else _encode(msgspec.structs.replace(hit, event=None))
 
 
-def _add(window: Window, info: RuleInfo, spec: dict[str, Any], group: str, hit: Hit) -> Hit | None:
-    """Put one hit into its window; return the correlation's own hit if it fires."""
-    if any(entry[1] == hit.event_id for entry in window.entries):
-        return None
-    value = hit.fields.get(spec["field"]) if spec["field"] else ""
-    if value is None:
-        return None
-    insort(window.entries, (hit.time, hit.event_id, str(value)))
-    span = timedelta(seconds=spec["seconds"])
-    newest = parse_iso(window.entries[-1][0])
-    keep_from = iso(newest - 2 * span)
-    del window.entries[: bisect_left(window.entries, (keep_from, "", ""))]
-    del window.entries[:-MOST_ENTRIES]
-    if hit.time < window.quiet_until:
-        return None
-    run = _firing(window.entries, hit, span, spec)
-    if run is None:
-        return None
-    window.quiet_until = iso(parse_iso(run[-1][0]) + span)
-    identity = f"{info.id}\x1f{hit.tenant}\x1f{group}\x1f{run[0][1]}"
-    return msgspec.structs.replace(
-        hit, rule=info, event_id=hashlib.blake2b(identity.encode(), digest_size=16).hexdigest(), vendor_id=None
-    )
-
-
-def _firing(
-    entries: list[tuple[str, str, str]], hit: Hit, span: timedelta, spec: dict[str, Any]
-) -> list[tuple[str, str, str]] | None:
-    """Return the entries of a window that contains the hit and fulfils the condition, if there is one."""
-    moment = parse_iso(hit.time)
-    first = bisect_left(entries, (iso(moment - span), "", ""))
-    near = entries[first : bisect_left(entries, (iso(moment + span), "\x7f", ""))]
-    distinct = spec["type"] == "value_count"
-    if len({entry[2] for entry in near} if distinct else near) < spec["at_least"]:
-        return None
-    times = [parse_iso(entry[0]) for entry in near]
-    counts: Counter[str] = Counter()
-    end = 0
-    for start, began in enumerate(times):
-        if near[start][0] > hit.time:
-            break
-        while end < len(near) and times[end] <= began + span:
-            counts[near[end][2]] += 1
-            end += 1
-        if times[end - 1] >= moment and (len(counts) if distinct else end - start) >= spec["at_least"]:
-            return near[start:end]
-        counts[near[start][2]] -= 1
-        if not counts[near[start][2]]:
-            del counts[near[start][2]]
-    return None
+def _micros(moment: datetime) -> int:
+    return (moment - EPOCH) // timedelta(microseconds=1)

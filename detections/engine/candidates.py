@@ -12,6 +12,8 @@ from hinomi.detections.fieldmap import Condition, Virtual, choices_of
 from hinomi.events.candidates import ALL, Filter, Is, all_of, any_of
 
 KINDS = {"eq": "equals", "contains": "contains", "prefix": "starts", "suffix": "ends"}
+PRESENT = frozenset({"glob", "glob_cased", "re", "cidr", "cmp", "ref", "ref_cased", "part", "present"})
+"""Kinds that ask of a value what a store does not know; but there must be one."""
 LISTED = frozenset(f"{kind}{cased}" for kind in KINDS for cased in ("", "_cased"))
 
 
@@ -43,7 +45,7 @@ def _node(node: Node, virtual: Mapping[str, Virtual]) -> Filter:
         )
     if any(field in virtual for field in names):
         return ALL
-    if name in ("re", "cidr", "cmp", "ref", "part", "present"):
+    if name in PRESENT:
         return any_of([Is(field, "present") for field in names])
     return ALL
 

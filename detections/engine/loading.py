@@ -6,14 +6,17 @@ start does not import pySigma. Reading files and compiling one rule never stops 
 
 import time
 from collections.abc import Iterator
+from datetime import date, datetime
 from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from hinomi import log
+from hinomi.clock import JST
 from hinomi.detections import RuleFault, packaged_folders
 from hinomi.detections.engine.compiling import Compiled, code_version, compile_rule, key_of
+from hinomi.detections.engine.preparing import prepare
 from hinomi.detections.engine.ruleset import SimpleRuleSet, make
 from hinomi.detections.engine.safe_yaml import load_all
 from hinomi.errors import ConfigError
@@ -34,6 +37,7 @@ class RuleFolders:
         self._cache = self._read_cache()
         self._files: dict[Path, tuple[tuple[int, int], list[Compiled]]] = {}
         self._looked = 0.0
+        self._day: date | None = None
         self._set: SimpleRuleSet | None = None
         self.current()
 
@@ -52,10 +56,12 @@ class RuleFolders:
         if self._set is not None and now - self._looked < self._settings.rules.reload_seconds:
             return self._set
         self._looked = now
-        changed = self._refresh()
-        if changed or self._set is None:
+        changed, today = self._refresh(), datetime.now(JST).date()
+        if changed or self._set is None or today != self._day:  # an exception ends with its day
+            self._day = today
             generation = self._set.generation + 1 if self._set else 1
             compiled = [rule for _, rules in self._files.values() for rule in rules]
+            compiled = prepare(compiled, self._settings.rules.lists, today)
             self._set = make(generation, compiled, self._settings.rules.contain)
             log.get().info(
                 "rules.loaded", generation=generation, rules=len(self._set.rules), faults=len(self._set.faults)

@@ -1,16 +1,19 @@
 """Trees to predicates: one closure a rule over a `View` of an event. No text of a rule becomes code.
 
-Any element of a list counts; an empty list is no value; text compares case-folded; regular expressions
-are RE2, linear in the value's length.
+The reference of what each kind of atom (listed in `tree`) means: any element of a list counts; an empty list is
+no value; text compares case-folded; regular expressions are RE2, linear in the value's length.
 """
 
 import ipaddress
+import operator
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import re2
 
-from hinomi.clock import JST, parse_iso
+from hinomi.detections.engine.text import number
 from hinomi.event import Event
 
 Node = list[Any]
@@ -20,6 +23,7 @@ class Unsupported(ValueError):
     """Something in a rule that is refused, with the reason."""
 
 
+_UNSEARCHED = frozenset({"event.original", "hinomi.original.base64"})
 Virtual = Mapping[str, Callable[[Event], list[str]]]
 Predicate = Callable[["View"], bool]
 _OPTIONS = re2.Options()
@@ -56,12 +60,12 @@ class View:
             found = self._folded[name] = [text.casefold() for text in self.texts(name)]
         return found
 
-    def words(self) -> list[str]:
-        """Return every string value of the event, case-folded, for unbound keywords."""
+    def words(self, *, cased: bool = False) -> list[str]:
+        """Return every value of the event, case-folded unless ``cased``, for unbound keywords."""
+        if cased:
+            return [text for name in self.event if name not in _UNSEARCHED for text in self.texts(name)]
         if self._words is None:
-            skip = ("event.original", "hinomi.original.base64")
-            names = [name for name in self.event if name not in skip]
-            self._words = [text for name in names for text in self.folded(name)]
+            self._words = [text for name in self.event if name not in _UNSEARCHED for text in self.folded(name)]
         return self._words
 
 
@@ -84,7 +88,10 @@ def compile_re(pattern: str) -> Any:
     try:
         return re2.compile(pattern, _OPTIONS)
     except re2.error as error:
-        raise Unsupported(f"regular expression refused by RE2: {error}") from error
+        said = error.args[0] if error.args else ""
+        said = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
+        hint = "there are no look-around, atomic groups or back-references, and at most 1000 repeats"
+        raise Unsupported(f"regular expression refused by RE2: {said} ({hint})") from error
 
 
 def build(node: Node) -> Predicate:
@@ -103,7 +110,7 @@ def build(node: Node) -> Predicate:
         made[0]
         if len(made) == 1
         else _every(made)
-        if name == "null" or (name == "exists" and not operand) or (name in ("eq", "eq_cased") and operand == "")
+        if name == "null" or (name == "exists" and not operand)
         else _any(made)
     )
 
@@ -153,8 +160,6 @@ def _over(field: str, test: Callable[[str], bool], *, cased: bool = False) -> Pr
 def _atom(field: str, kind: str, operand: Any) -> Predicate:
     base, cased = kind.removesuffix("_cased"), kind.endswith("_cased")
     if base == "eq":
-        if operand == "":  # nothing there and an empty value are the same to a collector
-            return lambda view: not view.texts(field) or "" in view.texts(field)
         return _over(field, operand.__eq__, cased=cased)
     if base == "contains":
         return _over(field, lambda text: operand in text, cased=cased)
@@ -162,15 +167,19 @@ def _atom(field: str, kind: str, operand: Any) -> Predicate:
         return _over(field, lambda text: text.startswith(operand), cased=cased)
     if base == "suffix":
         return _over(field, lambda text: text.endswith(operand), cased=cased)
-    maker = _OTHERS.get(base)
+    if base == "glob":
+        return _regex(field, operand, cased=cased)
+    if base == "ref":
+        return _reference(field, operand, cased=cased)
+    maker = _OTHERS.get(kind)
     if maker is None:
         raise Unsupported(f"comparison {kind!r} is not supported")
     return maker(field, operand)
 
 
-def _regex(field: str, pattern: str) -> Predicate:
+def _regex(field: str, pattern: str, *, cased: bool = True) -> Predicate:
     search = compile_re(pattern).search
-    return _over(field, lambda text: search(text) is not None, cased=True)
+    return _over(field, lambda text: search(text) is not None, cased=cased)
 
 
 def _cidr(field: str, network_text: str) -> Predicate:
@@ -178,62 +187,61 @@ def _cidr(field: str, network_text: str) -> Predicate:
 
     def inside(text: str) -> bool:
         try:
-            return ipaddress.ip_address(text.strip()) in network
+            address = ipaddress.ip_address(text.strip())
         except ValueError:
             return False
+        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+        return address in network or (mapped is not None and mapped in network)
 
     return _over(field, inside, cased=True)
 
 
+_SIGNS: dict[str, Callable[[Any, Any], bool]] = {
+    "lt": operator.lt, "lte": operator.le, "gt": operator.gt, "gte": operator.ge, "eq": operator.eq,
+}  # fmt: skip
+
+
 def _compare(field: str, operand: list[Any]) -> Predicate:
-    sign, limit = operand
-    tests: dict[str, Callable[[float], bool]] = {
-        "lt": lambda n: n < limit, "lte": lambda n: n <= limit, "gt": lambda n: n > limit, "gte": lambda n: n >= limit,
-        "neq": lambda n: n != limit,
-    }  # fmt: skip
-    test = tests[sign]
+    test, limit = _SIGNS[operand[0]], operand[1]
 
     def run(text: str) -> bool:
-        try:
-            return test(float(text))
-        except ValueError:
-            return False
+        found = number(text)
+        return found is not None and test(found, limit)
 
     return _over(field, run, cased=True)
 
 
-def _reference(field: str, operand: list[Any]) -> Predicate:
+def _reference(field: str, operand: list[Any], *, cased: bool) -> Predicate:
     others, starts, ends = operand
+    test: Callable[[str, str], bool] = (
+        operator.contains if starts and ends else str.startswith if starts else str.endswith if ends else operator.eq
+    )
 
     def run(view: View) -> bool:
-        for other in (text for name in others for text in view.folded(name)):
-            for text in view.folded(field):
-                if starts and ends:
-                    hit = other in text
-                else:
-                    hit = text.startswith(other) if starts else text.endswith(other) if ends else text == other
-                if hit:
-                    return True
-        return False
+        read = view.texts if cased else view.folded
+        return any(test(text, other) for name in others for other in read(name) for text in read(field))
 
     return run
 
 
-_PARTS: dict[str, Callable[[Any], int]] = {
+_PARTS: dict[str, Callable[[datetime], int]] = {
     "minute": lambda m: m.minute, "hour": lambda m: m.hour, "day": lambda m: m.day, "month": lambda m: m.month,
     "year": lambda m: m.year, "week": lambda m: m.isocalendar().week,
 }  # fmt: skip
 
 
 def _part(field: str, operand: list[Any]) -> Predicate:
-    name, number = operand
-    part = _PARTS[name]
+    name, sign, number, zone = operand
+    part, test, local = _PARTS[name], _SIGNS[sign], ZoneInfo(zone) if zone else None
 
     def run(text: str) -> bool:
         try:
-            return bool(part(parse_iso(text).astimezone(JST)) == number)
+            moment = datetime.fromisoformat(text)
         except ValueError:
             return False
+        if local is not None and moment.tzinfo is not None:
+            moment = moment.astimezone(local)
+        return test(part(moment), number)
 
     return _over(field, run, cased=True)
 
@@ -242,7 +250,6 @@ _OTHERS: dict[str, Callable[[str, Any], Predicate]] = {
     "re": _regex,
     "cidr": _cidr,
     "cmp": _compare,
-    "ref": _reference,
     "part": _part,
     "null": lambda field, _: lambda view: not view.texts(field),
     "present": lambda field, _: lambda view: bool(view.texts(field)),
@@ -251,7 +258,10 @@ _OTHERS: dict[str, Callable[[str, Any], Predicate]] = {
 
 
 def _word(kind: str, operand: str) -> Predicate:
-    if kind == "word":
-        return lambda view: any(operand in text for text in view.words())
+    base, cased = kind.removesuffix("_cased"), kind.endswith("_cased") or kind == "word_re"
+    if base == "word":
+        return lambda view: any(operand in text for text in view.words(cased=cased))
+    if base not in ("word_re", "word_glob"):
+        raise Unsupported(f"keyword comparison {kind!r} is not supported")
     search = compile_re(operand).search
-    return lambda view: any(search(text) is not None for text in view.words())
+    return lambda view: any(search(text) is not None for text in view.words(cased=cased))

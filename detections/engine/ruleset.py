@@ -120,11 +120,10 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
         first = by_id.setdefault(rule.info.id, rule)
         if first is not rule:
             faults.append(RuleFault(rule.info.id, rule.where, f"this id is there already, in {first.where}"))
-    needs, silent = _for_correlations(by_id, faults)
     routed: list[tuple[Condition, Loaded]] = []
     infos: dict[str, RuleInfo] = {}
     for rule in by_id.values():
-        info = _final_info(rule, contain, needs, silent)
+        info = _final_info(rule, contain)
         infos[info.id] = info
         if rule.tree is None:
             continue
@@ -154,34 +153,9 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
     )
 
 
-def _for_correlations(by_id: Mapping[str, Compiled], faults: list[RuleFault]) -> tuple[dict[str, set[str]], set[str]]:
-    """Return the fields that correlations need of each rule, and the rules that raise nothing themselves."""
-    names = {rule.name: rule.info.id for rule in by_id.values() if rule.name}
-    needs: dict[str, set[str]] = {}
-    silent: set[str] = set()
-    loud: set[str] = set()
-    for rule in by_id.values():
-        if not rule.correlation:
-            continue
-        for ref in rule.correlation["rules"]:
-            rule_id = names.get(ref, ref)
-            if rule_id not in by_id:
-                faults.append(RuleFault(rule.info.id, rule.where, f"refers to {ref!r}, which is not loaded"))
-                continue
-            needs.setdefault(rule_id, set()).update(rule.correlation["fields"])
-            (loud if rule.correlation["generate"] else silent).add(rule_id)
-        rule.correlation["ids"] = [names.get(ref, ref) for ref in rule.correlation["rules"]]
-    return needs, silent - loud
-
-
-def _final_info(rule: Compiled, contain: Sequence[str], needs: Mapping[str, set[str]], silent: set[str]) -> RuleInfo:
+def _final_info(rule: Compiled, contain: Sequence[str]) -> RuleInfo:
     info = rule.info
-    return msgspec.structs.replace(
-        info,
-        contain="auto" if info.contain == "auto" or info.id in contain else "never",
-        fields=tuple(sorted(needs.get(info.id, ()))),
-        silent=info.id in silent,
-    )
+    return msgspec.structs.replace(info, contain="auto" if info.contain == "auto" or info.id in contain else "never")
 
 
 __all__ = ["Loaded", "SimpleRuleSet", "make", "vendor_rule"]

@@ -1,9 +1,11 @@
-"""YAML of others: no aliases, bounded size, depth and nodes, duplicate keys refused.
+"""YAML 1.2 of others: no aliases, bounded size, depth and nodes, duplicate keys refused.
 
 PyYAML's safe loader builds a billion-laughs graph and lets duplicate keys win silently, so the events
-are walked before anything is built.
+are walked before anything is built. It also reads YAML 1.1, where NO is false, 12:30 is 750 and 010 is 8;
+Sigma says 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema). Digits after a zero, as 0429, stay the text they are.
 """
 
+import re as _own_patterns
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,29 @@ SIZE, DEPTH, NODES = 1024 * 1024, 30, 50_000
 
 
 class _Loader(yaml.CSafeLoader):
-    """Refuses duplicate keys."""
+    """Reads the core schema of YAML 1.2, refuses duplicate keys."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, Any]]] = {}  # noqa: RUF012 - the base class has it so
+
+
+_TAG = "tag:yaml.org,2002:"
+#: What a plain scalar is, and the characters that it may begin with ("" for an empty one).
+_CORE = (
+    ("null", r"|~|null|Null|NULL", ["", *"~nN"]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", [*"tTfF"]),
+    ("int", r"[-+]?(0|[1-9][0-9]*)|0o[0-7]+|0x[0-9a-fA-F]+", [*"-+0123456789"]),
+    ("float", r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)", [*"-+.0123456789"]),
+)  # fmt: skip
+for _kind, _pattern, _first in _CORE:
+    _Loader.add_implicit_resolver(_TAG + _kind, _own_patterns.compile(f"(?:{_pattern})$"), _first)
+
+
+def _whole(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = str(node.value)
+    return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
+
+
+_Loader.add_constructor(f"{_TAG}int", _whole)
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:

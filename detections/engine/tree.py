@@ -1,73 +1,105 @@
-"""A rule's condition as plain data: ``["and"|"or", [node, …]]``, ``["not", node]``, ``["atom", fields, kind, value]``.
+"""A rule's detection as plain data, kept in the cache; nothing in it is code.
 
-Made from pySigma's parsed condition; kept in the cache; nothing in it is code. Kinds: eq contains
-prefix suffix (case-folded text), their ``_cased`` forms, glob, re, cidr, cmp, null, exists, ref, true, word.
+Nodes: ``["and"|"or", [node, …]]``, ``["not", node]``, ``["atom", fields, kind, operand]`` (fields: any of them counts;
+none: a keyword, anywhere in the event), and until `lists` fills it ``["fill", fields, how]``.
+
+Kinds, exact in `predicates`: eq contains prefix suffix (operand: case-folded text), glob (RE2 pattern on case-folded
+text), their ``_cased`` forms (the text as it is), re (RE2 pattern on the text as it is), cidr (network),
+cmp ([sign, number]), part ([part of a time, sign, number, zone or ""]), ref and ref_cased ([fields, starts, ends]),
+null, present, exists (wanted). Keywords: word word_glob (case-folded), word_cased word_glob_cased word_re.
 """
 
-import ipaddress
-import re as _text_patterns
-from collections.abc import Callable, Sequence
+import re as _own_patterns
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sigma.conditions import (
-    ConditionAND,
-    ConditionFieldEqualsValueExpression,
-    ConditionNOT,
-    ConditionOR,
-    ConditionValueExpression,
+from hinomi.detections.engine import condition, text
+from hinomi.detections.engine.modifiers import apply
+from hinomi.detections.engine.predicates import Node, Unsupported, compile_re
+from hinomi.detections.engine.values import (
+    AnyOf,
+    Compare,
+    Exists,
+    Network,
+    Null,
+    Number,
+    Reference,
+    Regex,
+    Text,
+    Truth,
+    Value,
+    number_text,
+    value_of,
 )
-from sigma.modifiers import modifier_mapping
-from sigma.types import (
-    SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaExpansion,
-    SigmaFieldReference,
-    SigmaNull,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaRegularExpressionFlag,
-    SigmaString,
-    SigmaTimestampPart,
-    SpecialChars,
-)
-
-from hinomi.detections.engine.predicates import Node, Unsupported
 from hinomi.detections.fieldmap import Product, choices_of, is_event_name
 
-_FLAGS = {
-    SigmaRegularExpressionFlag.IGNORECASE: "i",
-    SigmaRegularExpressionFlag.MULTILINE: "m",
-    SigmaRegularExpressionFlag.DOTALL: "s",
-}
-
-modifier_mapping.setdefault("utf16le", modifier_mapping["wide"])  # the specification's name of the same
+NEVER: Node = ["or", []]
+_ESCAPED = _own_patterns.compile(r"\\.", _own_patterns.DOTALL)
 
 
 class TreeBuilder:
-    """Turns one rule's parsed condition into a tree, mapping names and values; notes what is not mapped."""
+    """Turns one rule's detection into a tree, mapping names and values; notes what is not mapped."""
 
-    def __init__(self, product: Product | None, category: str | None, service: str | None):
-        self.product, self.category, self.service = product, category, service
+    def __init__(self, product: Product | None, category: str | None, service: str | None, zone: str = ""):
+        self.product, self.category, self.service, self.zone = product, category, service, zone
         self.unmapped: set[str] = set()
         self.mapped: set[str] = set()
         self.fields: set[str] = set()
 
-    def build(self, item: Any) -> Node:
-        """Return the node of a parsed condition item."""
-        if isinstance(item, ConditionAND):
-            return ["and", [self.build(arg) for arg in item.args]]
-        if isinstance(item, ConditionOR):
-            return ["or", [self.build(arg) for arg in item.args]]
-        if isinstance(item, ConditionNOT):
-            return ["not", self.build(item.args[0])]
-        if isinstance(item, ConditionFieldEqualsValueExpression):
-            return self._value(item.field, item.value)
-        if isinstance(item, ConditionValueExpression):
-            return self._keyword(item.value)
-        raise Unsupported(f"condition {type(item).__name__} is not supported")
+    def build(self, detection: Any, *, known: tuple[str, ...] = ()) -> Node:
+        """Return the tree of a ``detection`` (or ``filter``) section; ``known`` keys of it are no searches.
+
+        Raises:
+            Unsupported: For what is not Sigma or not to be evaluated; names the search and the field.
+        """
+        if not isinstance(detection, Mapping):
+            raise Unsupported("detection: write search identifiers and a condition")
+        conditions = detection.get("condition")
+        if not conditions:
+            raise Unsupported("detection has no condition")
+        searches = {str(key): value for key, value in detection.items() if key not in ("condition", *known)}
+        made: dict[str, Node] = {}
+
+        def search(name: str) -> Node:
+            if name not in searches:
+                raise Unsupported(f"condition names {name!r}; there are: {', '.join(searches) or 'no searches'}")
+            if name not in made:
+                made[name] = self._search(searches[name], name)
+            return made[name]
+
+        texts = conditions if isinstance(conditions, list) else [conditions]
+        nodes = [_resolved(condition.parse(each), list(searches), search) for each in texts]
+        for name in searches:
+            search(name)  # a fault in what no condition names is a fault too
+        return nodes[0] if len(nodes) == 1 else ["or", nodes]
+
+    def _search(self, definition: Any, where: str) -> Node:
+        if isinstance(definition, Mapping):
+            if not definition:
+                raise Unsupported(f"{where}: it is empty")
+            nodes = [self._item(str(key or ""), value, where) for key, value in definition.items()]
+            return nodes[0] if len(nodes) == 1 else ["and", nodes]
+        if not isinstance(definition, list):
+            return self._item("", definition, where)
+        if not any(isinstance(item, Mapping | list) for item in definition):
+            return self._item("", definition, where)
+        nodes = [self._search(item, f"{where}[{number}]") for number, item in enumerate(definition)]
+        return nodes[0] if len(nodes) == 1 else ["or", nodes]
+
+    def _item(self, key: str, plain: Any, where: str) -> Node:
+        field, *names = key.split("|")
+        place = f"{where}: {key}" if key else where
+        given = plain if isinstance(plain, list) else [plain]
+        if not given:
+            raise Unsupported(f"{place}: an empty list of values; write null for a field that is not there")
+        try:
+            inner = [name for name in names if name not in ("all", "neq")]
+            values = [apply(value_of(item, raw="re" in inner), inner) for item in given]
+            nodes = [self._value(field, value) if field else _keyword(value) for value in values]
+        except Unsupported as fault:
+            raise Unsupported(f"{place}: {fault}") from None
+        node = nodes[0] if len(nodes) == 1 else ["and" if "all" in names else "or", nodes]
+        return ["not", node] if "neq" in names else node
 
     def _names(self, field: str) -> list[str]:
         names = self.product.names(field, self.category, self.service) if self.product else ()
@@ -85,27 +117,39 @@ class TreeBuilder:
             read = [real for _, reals in choices_of(virtual) for real in reals] if virtual else [name]
             self.fields.update(real for real in read if "*" not in real)
 
-    def _value(self, field: str, value: Any) -> Node:
-        names = self._names(field)
-        if isinstance(value, SigmaExpansion):
+    def _value(self, field: str, value: Value) -> Node:
+        if isinstance(value, AnyOf):
             return ["or", [self._value(field, item) for item in value.values]]
-        handlers: tuple[tuple[type, Callable[[Any], tuple[str, Any]]], ...] = (
-            (SigmaCasedString, lambda v: _text_atom(v, cased=True)),
-            (SigmaString, lambda v: _text_atom(v, cased=False)),
-            (SigmaBool, lambda v: ("eq", "true" if v.boolean else "false")),
-            (SigmaRegularExpression, _regex_atom),
-            (SigmaCIDRExpression, lambda v: ("cidr", str(ipaddress.ip_network(v.cidr, strict=False)))),
-            (SigmaTimestampPart, lambda v: ("part", [v.timestamp_part.name.lower(), int(v.number)])),
-            (SigmaNumber, lambda v: ("eq", _number(v.number))),
-            (SigmaCompareExpression, lambda v: ("cmp", [v.op.name.lower(), float(v.number.number)])),
-            (SigmaFieldReference, lambda v: ("ref", [self._names(v.field), bool(v.starts_with), bool(v.ends_with)])),
-            (SigmaExists, lambda v: ("exists", bool(v.exists))),
-            (SigmaNull, lambda v: ("null", None)),
-        )
-        for kind, make in handlers:
-            if isinstance(value, kind):
-                return self._atom(field, names, *make(value))
-        raise Unsupported(f"{field}: value of type {type(value).__name__} is not supported")
+        names = self._names(field)
+        if how := _placeholders(value):
+            return ["fill", names, how]
+        return self._atom(field, names, *self._comparison(value))
+
+    def _comparison(self, value: Value) -> tuple[str, Any]:
+        match value:
+            case Text(parts, cased):
+                return text.atom(parts, cased=cased)
+            case Truth(truth):
+                return "eq", "true" if truth else "false"
+            case Regex():
+                return "re", regex(value.parts, "".join(sorted(value.flags)), value.starts, value.ends)
+            case Network(cidr):
+                return "cidr", cidr
+            case Number(number, part) if part:
+                return "part", [part, "eq", number, self.zone]
+            case Number(number):
+                return "eq", number_text(number)
+            case Compare(sign, Number(number, part)) if part:
+                return "part", [part, sign, number, self.zone]
+            case Compare(sign, Number(number)):
+                return "cmp", [sign, number]
+            case Reference(other, starts, ends, cased):
+                return "ref_cased" if cased else "ref", [self._names(other), starts, ends]
+            case Exists(wanted):
+                return "exists", wanted
+            case Null():
+                return "null", None
+        raise Unsupported(f"a value of type {type(value).__name__}")
 
     def _atom(self, field: str, names: list[str], kind: str, operand: Any) -> Node:
         parts = self.product.parts(field, self.category, self.service, kind, operand) if self.product else []
@@ -115,59 +159,57 @@ class TreeBuilder:
         atoms = atoms or [["atom", names, kind, operand]]
         return atoms[0] if len(atoms) == 1 else ["or", atoms]
 
-    def _keyword(self, value: Any) -> Node:
-        if isinstance(value, SigmaExpansion):
-            return ["or", [self._keyword(item) for item in value.values]]
-        if isinstance(value, SigmaRegularExpression):
-            return ["atom", [], "word_re", _regex_atom(value)[1]]
-        if isinstance(value, SigmaNumber):
-            return ["atom", [], "word", _number(value.number)]
-        if isinstance(value, SigmaString):
-            if any(isinstance(part, SpecialChars) for part in _trimmed(value)):
-                return ["atom", [], "word_re", "(?is)" + _glob(_trimmed(value))]
-            return ["atom", [], "word", "".join(str(part) for part in _trimmed(value)).casefold()]
-        raise Unsupported(f"keyword of type {type(value).__name__} is not supported")
+
+def _resolved(node: condition.Parsed, known: list[str], search: Any, *, negated: bool = False) -> Node:
+    """Put searches where a condition names them; a pattern that fits nothing is a fault, or nothing to except."""
+    if node[0] == "id":
+        return search(node[1])  # type: ignore[no-any-return]
+    if node[0] == "not":
+        return ["not", _resolved(node[1], known, search, negated=not negated)]
+    if node[0] != "of":
+        return [node[0], [_resolved(child, known, search, negated=negated) for child in node[1]]]
+    nodes = [search(name) for name in condition.fitting(node[2], known)]
+    if not nodes and not negated:
+        raise Unsupported(f"condition: no search fits {node[2]!r}; there are: {', '.join(known)}")
+    return nodes[0] if len(nodes) == 1 else ["and" if node[1] == "all" and nodes else "or", nodes]
 
 
-def _number(number: float) -> str:
-    return str(int(number)) if float(number).is_integer() else str(number)
+def _keyword(value: Value) -> Node:
+    match value:
+        case AnyOf(values):
+            return ["or", [_keyword(item) for item in values]]
+        case Text() | Regex() if how := _placeholders(value):
+            return ["fill", [], how]
+        case Text(parts, cased):
+            return ["atom", [], *text.word(parts, cased=cased)]
+        case Regex():
+            return ["atom", [], "word_re", regex(value.parts, "".join(sorted(value.flags)), value.starts, value.ends)]
+        case Number(number, ""):
+            return ["atom", [], "word", number_text(number)]
+        case Truth(truth):
+            return ["atom", [], "word", "true" if truth else "false"]
+    raise Unsupported(f"{type(value).__name__.lower()} needs a field: a keyword is a text, a number or an expression")
 
 
-def _trimmed(value: SigmaString) -> list[Any]:
-    parts = list(value.s)
-    if parts and parts[0] == SpecialChars.WILDCARD_MULTI:
-        parts = parts[1:]
-    if parts and parts[-1] == SpecialChars.WILDCARD_MULTI:
-        parts = parts[:-1]
-    return parts
+def _placeholders(value: Value) -> list[Any] | None:
+    """Return how a value is to be filled, None if nothing is left open."""
+    if isinstance(value, Text) and text.placeholders(value.parts):
+        return ["text", value.parts, value.cased]
+    if isinstance(value, Regex) and text.placeholders(value.parts):
+        return ["re", value.parts, "".join(sorted(value.flags)), value.starts, value.ends]
+    return None
 
 
-def _text_atom(value: SigmaString, *, cased: bool) -> tuple[str, Any]:
-    parts = list(value.s)
-    if any(not isinstance(part, str | SpecialChars) for part in parts):
-        raise Unsupported("a placeholder that no list fills")
-    inner = _trimmed(value)
-    starts = bool(parts) and parts[0] == SpecialChars.WILDCARD_MULTI
-    ends = bool(parts) and parts[-1] == SpecialChars.WILDCARD_MULTI and len(parts) > (1 if starts else 0)
-    suffix = "_cased" if cased else ""
-    if any(isinstance(part, SpecialChars) for part in inner):
-        return "re", ("(?s)" if cased else "(?is)") + "^" + _glob(parts) + "$"
-    text = "".join(inner)
-    text = text if cased else text.casefold()
-    if not inner and starts:
-        return "present", None  # '*' alone: any value
-    return {(False, False): "eq", (True, True): "contains", (False, True): "prefix", (True, False): "suffix"}[
-        starts, ends
-    ] + suffix, text
+def regex(parts: text.Parts, flags: str, starts: bool, ends: bool) -> str:
+    """Return the RE2 pattern of a rule's expression; wildcards in it come from a list's values.
 
-
-def _glob(parts: list[Any]) -> str:
-    signs = {SpecialChars.WILDCARD_MULTI: ".*", SpecialChars.WILDCARD_SINGLE: "."}
-    return "".join(signs[part] if isinstance(part, SpecialChars) else _text_patterns.escape(part) for part in parts)
-
-
-def _regex_atom(value: SigmaRegularExpression) -> tuple[str, Any]:
-    if value.regexp.contains_placeholder():
-        raise Unsupported("a placeholder that no list fills")
-    flags = "".join(sorted(_FLAGS[flag] for flag in value.flags if flag in _FLAGS))
-    return "re", (f"(?{flags})" if flags else "") + str(value.regexp).replace("\\Z", "\\z")
+    Raises:
+        Unsupported: If RE2 refuses it.
+    """
+    found = "".join({"*": ".*", "?": "."}[part[0]] if isinstance(part, list) else part for part in parts)
+    found = _ESCAPED.sub(lambda pair: "\\z" if pair[0] == "\\Z" else pair[0], found)  # what RE2 calls \\z
+    if starts or ends:
+        found = ("\\A" if starts else "") + f"(?:{found})" + ("\\z" if ends else "")
+    found = (f"(?{flags})" if flags else "") + found
+    compile_re(found)
+    return found

@@ -58,7 +58,7 @@ class Table:
     """Category or service (``""`` = every) → what any other name becomes; ``{}`` stands for it. None: it is listed."""
     vendor: tuple[str, ...] = ()
     """Begins of names outside ECS, as the maker's integration for Elastic calls them."""
-    values: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Mapping[str, str | None]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Product:
     """(category, service) → any of these conditions; None: this log source is not known here."""
     names: Callable[[str, str | None, str | None], tuple[str, ...]]
     """(Sigma field, category, service) → ECS fields, any of which counts; empty: not mapped."""
-    values: Mapping[str, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, Mapping[str, str | None]]] = field(default_factory=dict)
     """Sigma field → ECS field → {Sigma value in lower case: the event's value}."""
     virtual: Mapping[str, Virtual] = field(default_factory=dict)
     """Name that `names` may give → how to read it."""
@@ -89,11 +89,11 @@ class Product:
         known = self.values.get(name.casefold() if self.fold else name)
         if not known or kind != "eq":
             return [(targets, kind, operand)] if targets else []
-        grouped: dict[str, list[str]] = {}
+        grouped: dict[str | None, list[str]] = {}
         for target in targets:
             value = known.get(target, {}).get(str(operand).casefold(), operand)
             grouped.setdefault(value, []).append(target)
-        return [(tuple(group), kind, value) for value, group in grouped.items()]
+        return [(tuple(group), kind if value is not None else "null", value) for value, group in grouped.items()]
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ def table(
     trees: Mapping[str, str] | None = None,
     rest: str | Mapping[str, str] = "",
     vendor: tuple[str, ...] = (),
-    values: Mapping[str, Mapping[str, Mapping[str, str]]] | None = None,
+    values: Mapping[str, Mapping[str, Mapping[str, str | None]]] | None = None,
     fold: bool = False,
     **more: Any,
 ) -> Product:

@@ -141,7 +141,7 @@ fieldmaps.register("azure")(
             **{name: {"event.outcome": _OUTCOME} for name in ("status", "result", "properties.result", "activityStatusValue")},
             "properties.message": {f"{SIGNIN}.properties.authentication_protocol": _PROTOCOL},
             "ActivityDetails": {f"{SIGNIN}.operation_name": {"sign-ins": "Sign-in activity"}, "event.action": {"sign-ins": "Sign-in activity"}},
-            "NetworkLocationDetails": {f"{SIGNIN}.properties.network_location_details": {"[]": ""}},
+            "NetworkLocationDetails": {f"{SIGNIN}.properties.network_location_details": {"[]": None}},
         },
         fold=True,
         virtual={

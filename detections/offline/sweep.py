@@ -12,6 +12,7 @@ from typing import Any
 from hinomi.collectors.formats import formats
 from hinomi.collectors.reading import Reader
 from hinomi.detections import RuleFault, RuleSet
+from hinomi.detections.carrying import carried
 from hinomi.detections.offline.files import Chunk, chunks
 from hinomi.directory import Directory
 from hinomi.event import Block, Event
@@ -101,7 +102,9 @@ class Sweeper:
 
 
 def _slim(event: Event, rule: RuleInfo) -> Event:
-    return {name: event[name] for name in ("event.id", "@timestamp", "host.name", *rule.fields) if name in event}
+    return {name: event[name] for name in ("event.id", "@timestamp", "host.name") if name in event} | carried(
+        event, rule.fields
+    )
 
 
 _child: Any = None

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -40,6 +41,8 @@ BATCH_HITS = 4000
 THREADS = 32
 IDLE = 5.0
 """Seconds after which the outbox is looked at though nothing asked for it."""
+RIPEN_EVERY = 1.0
+"""Seconds between two looks at what waits in correlations."""
 REST_EVERY = 0.25
 """Seconds between two looks at what is not urgent: gathered, a flood costs the state store little."""
 
@@ -74,11 +77,12 @@ class Responder:
         self.folders = Folders(settings.data)
         self.executor = Executor(state, engine, clock, failpoint=failpoint, owner=owner_of(settings))
         self.seals = Seals(settings.data)
-        self.correlator = Correlator(rules.current())
+        self.correlator = Correlator(rules.current(), settings.rules.lateness_seconds)
         self._generation = rules.current().generation
         self._readers: dict[str, HitsReader] = {}
         self._work = asyncio.Event()
         self._rested, self._waits = 0.0, False
+        self._ripened = 0.0
 
     async def run(self, waker: Waker, stop: asyncio.Event) -> None:
         """Work until ``stop`` is set: hits and effects beside each other."""
@@ -151,6 +155,7 @@ class Responder:
     def take(self) -> bool:
         """Take one batch of each partition's hits, what is urgent first; return whether to look again at once."""
         self._reload()
+        self._ripen()
         readers = [reader for name in self.names if (reader := self._reader(name)) is not None]
         if sum(self._take(reader, "urgent") for reader in readers):
             return True
@@ -160,11 +165,31 @@ class Responder:
         self._rested = time.monotonic()
         return sum(self._take(reader, "rest") for reader in readers) > 0
 
+    def _ripen(self) -> None:
+        """Look once a second at correlations whose condition waits until nothing can change it any more."""
+        if time.monotonic() - self._ripened < RIPEN_EVERY:
+            return
+        self._ripened = time.monotonic()
+        now = self.clock.now()
+        try:
+            with self.state.read() as conn:
+                due = self.correlator.due(conn, now)
+            if due:
+                with self.state.write() as conn:
+                    self._record(conn, self.correlator.ripen(conn, now), now)
+        except OperationalError as error:  # locked or full disk: the next second tries again
+            self.correlator.forget()
+            log.get().error("responder.ripen_failed", error=str(error))
+
+    def _record(self, conn: Connection, hits: list[Hit], now: datetime) -> None:
+        directory = load_directory(conn)
+        alerts.record_hits(conn, hits, now=now, directory=directory, on_change=self.engine.on_incident)
+
     def _reload(self) -> None:
         ruleset = self.rules.current()
         if ruleset.generation != self._generation:
             self._generation = ruleset.generation
-            self.correlator = Correlator(ruleset)
+            self.correlator = Correlator(ruleset, self.settings.rules.lateness_seconds)
 
     def _reader(self, name: str) -> HitsReader | None:
         path = self.folders.hits(name)
@@ -189,6 +214,7 @@ class Responder:
         try:
             self._commit(reader.name(lane), last, hits)
         except OperationalError as error:  # locked, or the disk is full: the hits stay where they are
+            self.correlator.forget()
             log.get().error("responder.commit_failed", error=str(error))
             time.sleep(0.2)
             return True
@@ -200,10 +226,9 @@ class Responder:
         now = self.clock.now()
         failpoint("responder.before_commit")
         with self.state.write() as conn:
-            directory = load_directory(conn)
             found = self.correlator.feed(conn, hits, now)
             own = [hit for hit in hits if not hit.rule.silent]
-            alerts.record_hits(conn, [*own, *found], now=now, directory=directory, on_change=self.engine.on_incident)
+            self._record(conn, [*own, *found], now)
             _save_position(conn, name, seq)
             failpoint("responder.in_commit")
         failpoint("responder.after_commit")

@@ -18,6 +18,7 @@ from hinomi import log
 from hinomi.clock import from_micros, iso
 from hinomi.collectors.reading import Reader
 from hinomi.detections import RuleSet, load
+from hinomi.detections.carrying import carried
 from hinomi.directory import Directory
 from hinomi.directory import load as load_directory
 from hinomi.errors import FullError
@@ -162,7 +163,7 @@ class Worker:
     def _hit(self, ruleset: RuleSet, rule: RuleInfo, event: Event, block: Block, trusted: bool) -> Hit:
         keep = self.evidence.wanted(rule, hits_module.entity_of(event), event["@timestamp"][:13])
         return hits_module.hit_of(rule, event, generation=ruleset.generation, received=iso(from_micros(block.received)),
-                                  trusted=trusted, backfill=block.backfill, keep=keep)  # fmt: skip
+                                  trusted=trusted, backfill=block.backfill, keep=keep, fields=carried(event, rule.fields))  # fmt: skip
 
     def _commit(self, pending: Sequence[Hit]) -> None:
         failpoint("worker.before_commit")

@@ -4,7 +4,21 @@ Times are text as `hinomi.clock.iso` writes them, so they sort; ids are short ra
 otherwise; JSON columns hold plain data. Written by the responder and the api in short transactions.
 """
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy import UniqueConstraint as Unique
 
 metadata = MetaData(
@@ -238,12 +252,21 @@ report = Table(
     Column("submitted_at", String), Column("sent_at", String), Column("path", String), Column("sha256", String),
 )  # fmt: skip
 
-#: Correlation windows: (correlation, tenant, group) → packed entries; with the hits' position in one commit.
+#: Groups of correlations: (correlation, tenant, group) → what it groups by; with the hits' position in one commit.
 correlation = Table(
     "correlation", metadata,
     Column("rule_id", String, primary_key=True), Column("tenant", String, primary_key=True),
     Column("group", String, primary_key=True), Column("body", LargeBinary, nullable=False),
-    Column("newest", String, nullable=False, index=True), Column("score", Float),
+    Column("newest", String, nullable=False, index=True), Column("score", Float),  # score: how many entries it has
+)  # fmt: skip
+
+#: What is in their windows: one row a hit (times in microseconds), ``due`` where a condition waits.
+correlation_entry = Table(
+    "correlation_entry", metadata,
+    Column("rule_id", String, primary_key=True), Column("tenant", String, primary_key=True),
+    Column("group", String, primary_key=True), Column("event_id", String, primary_key=True),
+    Column("slot", Integer, primary_key=True), Column("time", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False), Column("due", BigInteger, index=True), Column("token", LargeBinary),
 )  # fmt: skip
 
 #: A counter per kind of number people read aloud (alert, incident, report-2026).

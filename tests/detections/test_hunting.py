@@ -47,7 +47,7 @@ def event(number: int, **more: Any) -> Event:
         ),
         ({"s": {"CommandLine|re": "^a.c$"}, "condition": "s"}, {3}),
         ({"s": {"CommandLine": None}, "condition": "s"}, {4}),
-        ({"s": {"CommandLine": ""}, "condition": "s"}, {4}),
+        ({"s": {"CommandLine": ""}, "condition": "s"}, {7}),
         ({"s": {"ProcessId|gt": 40}, "condition": "s"}, {2}),
         ({"s": {"ProcessId": 41}, "condition": "s"}, {2}),
         ({"s": {"CommandLine|contains": "straSSe"}, "condition": "s"}, {5}),
@@ -65,6 +65,7 @@ def test_a_hunt_finds_what_the_stream_finds(
         event(4, **{"process.executable": "C:\\x\\cmd.exe"}),
         event(5, **{"process.command_line": "Straße safe", "process.pid": 3}),
         event(6, **{"process.command_line": "safe", "winlog.event_data.Own": ["x", "DEEP inside"]}),
+        event(7, **{"process.command_line": ""}),
     ]
     if "f" in detection:
         events[2]["process.command_line"] = "a safe c"
@@ -76,6 +77,48 @@ def test_a_hunt_finds_what_the_stream_finds(
     assert {int(e["event.id"], 16) for step in steps for _, e in step.hits} == found
     assert {index + 1 for index, _ in ruleset.match(events).hits} == found
     store.close()
+
+
+def test_a_correlation_is_hunted_by_the_rules_that_it_refers_to(site: Any, tmp_path: Path) -> None:
+    base = {**HEAD, "id": RULE, "name": "base", "detection": {"s": {"Image|endswith": "\\x.exe"}, "condition": "s"}}
+    body = {"type": "event_count", "rules": ["base"], "group-by": ["User"], "timespan": "1m", "condition": {"gte": 3}}
+    many = {"title": "many", "id": RULE[:-1] + "2", "name": "many", "level": "high", "correlation": body}
+    lonely = {
+        "type": "temporal",
+        "rules": ["many", "base"],
+        "timespan": "1m",
+        "condition": "many and base",
+        "group-by": ["User"],
+    }
+    outer = {"title": "outer", "id": RULE[:-1] + "3", "level": "high", "correlation": lonely}
+    site.write("r", base, many, outer)
+    ruleset = site.load().current()
+    assert not ruleset.faults, ruleset.faults
+    times = ["2026-11-24T23:59:50", "2026-11-24T23:59:55", "2026-11-25T00:00:05", "2026-11-25T05:00:00"]
+    events = [
+        event(
+            n,
+            **{
+                "@timestamp": f"{times[n]}.000000Z",
+                "process.executable": "C:\\x.exe",
+                "user.name": "sato",
+                "host.name": "pc",
+            },
+        )
+        for n in (3, 1, 0, 2)
+    ]
+    store = stored(tmp_path, events)
+
+    def found(rules: list[str], since: str = ALWAYS[0]) -> list[tuple[str, str, str]]:
+        steps = hunt(store, ruleset, rules, since, ALWAYS[1], WHO)
+        return sorted((rule.title, e["@timestamp"], e["host.name"]) for step in steps for rule, e in step.hits)
+
+    once = ("many", "2026-11-25T00:00:05.000000Z", "pc")
+    assert found([RULE[:-1] + "2"]) == [once]
+    assert found([RULE[:-1] + "2"], "2026-11-25T00:00:00.000000Z") == [once]  # looks back by its timespan
+    assert [title for title, _, _ in found([RULE[:-1] + "3"])] == ["outer"]
+    assert [title for title, _, _ in found([RULE, RULE[:-1] + "2"])] == ["many", "t", "t", "t", "t"]
+    store.close()  # fmt: skip
 
 
 def test_rules_are_named_by_id_or_title_and_an_unknown_name_is_said(site: Any) -> None:

@@ -209,3 +209,33 @@ def test_every_regression_test_of_sigmahq_that_is_here_passes(site: Path) -> Non
     assert done.returncode == 0, done.stdout
     assert passed == count
     assert int(count) > 140
+
+
+def test_correlations_come_after_the_hits_of_records_and_name_the_record_that_completed_them(site: Path) -> None:
+    base = RULE | {"id": "00000000-0000-4000-8000-0000000000d2", "name": "base", "level": "low"}
+    body = {
+        "type": "event_count",
+        "rules": ["base"],
+        "group-by": ["Computer"],
+        "timespan": "1m",
+        "condition": {"gte": 3},
+    }
+    many = {"title": "many", "id": "00000000-0000-4000-8000-0000000000d3", "level": "critical", "correlation": body}
+    (site / "rules" / "many.yml").write_text(yaml.safe_dump_all([base, many]))
+    for name, seconds in (("late", (30, 40)), ("early", (0, 10, 20))):
+        lines = [json.dumps(flat(DATA | {"UtcTime": f"2026-11-24 01:02:{second:02}.000"})) for second in seconds]
+        (site / f"{name}.ndjson").write_text("\n".join(lines))
+    files = site / "late.ndjson", site / "early.ndjson"
+    rows = [
+        json.loads(line)
+        for line in hinomi("detect", *files, "--rules", site / "rules", "-o", "jsonl").stdout.splitlines()
+    ]
+    assert [row["title"] for row in rows] == ["Shell of a document"] * 5 + ["many"]
+    assert (rows[-1]["file"], rows[-1]["index"], rows[-1]["timestamp"]) == (
+        str(files[1]),
+        2,
+        "2026-11-24T01:02:20.000000Z",
+    )
+    assert hinomi("detect", *files, "--rules", site / "rules", "--fail-on", "critical").returncode == 3
+    alone = hinomi("detect", *files, "--rules", site / "rules", "-o", "jsonl", "--no-correlations").stdout.splitlines()
+    assert sorted(json.loads(line)["rule_id"][-2:] for line in alone) == ["d1"] * 5 + ["d2"] * 5

@@ -1,0 +1,72 @@
+"""Rules: what is loaded, what each has found, which exceptions are on it."""
+
+from typing import Any
+
+import msgspec
+from fastapi import APIRouter
+from sqlalchemy import Connection, func, select
+
+from hinomi.api.auth import Parts, Reads
+from hinomi.errors import NotFoundError
+from hinomi.hits import RuleInfo
+from hinomi.state import t
+from hinomi.tenancy import Grant, within
+
+router = APIRouter(prefix="/api/v1", tags=["rules"])
+
+
+@router.get("/rules")
+def rules(parts: Parts, who: Reads) -> dict[str, Any]:
+    """List rules with their hits, exceptions and faults, and fields that are not mapped."""
+    ruleset = parts.rules()
+    with parts.state.read() as conn:
+        hits = _hits(conn)
+    items = [_row(ruleset, rule, hits, who.grant) for rule in ruleset.rules.values()]
+    faults = [{"rule": fault.rule, "where": fault.where, "reason": fault.reason} for fault in ruleset.faults]
+    return {"items": items, "faults": faults, "cursor": None}
+
+
+@router.get("/rules/{rule:path}")
+def rule(parts: Parts, who: Reads, rule: str) -> dict[str, Any]:
+    """Show one rule, by its id or name, with the exceptions on it."""
+    ruleset = parts.rules()
+    compiled = getattr(ruleset, "compiled", {})
+    names = {found.name: name for name, found in compiled.items() if found.name}
+    info = ruleset.rules.get(names.get(rule, rule))
+    if info is None:
+        raise NotFoundError(f"no rule is called {rule!r}", hint="hinomi rule list")
+    with parts.state.read() as conn:
+        row = _row(ruleset, info, _hits(conn), who.grant)
+    found = compiled[info.id]
+    about = found.correlation
+    return {
+        **row, "name": found.name, "where": found.where, "cause": info.cause, "tags": list(info.tags), "silent": info.silent,
+        "logsource": found.source, "correlates": list(about.rules) if about else [], "lists_without_values": found.unfilled,
+        "exceptions": [msgspec.to_builtins(item) for item in _seen(found.filters, who.grant)],
+    }  # fmt: skip
+
+
+def _hits(conn: Connection) -> dict[str, Any]:
+    table = t.rule_count
+    counted = select(table.c.rule_id, func.sum(table.c.hits), func.max(table.c.last_seen), func.max(table.c.noisy))
+    return {row[0]: row for row in conn.execute(counted.group_by(table.c.rule_id))}
+
+
+def _row(ruleset: Any, info: RuleInfo, hits: dict[str, Any], grant: Grant) -> dict[str, Any]:
+    count = hits.get(info.id)
+    found = getattr(ruleset, "compiled", {}).get(info.id)
+    exceptions = [item.state for item in _seen(found.filters if found else (), grant)]
+    return {
+        "id": info.id, "level": info.level, "title": info.title, "title_ja": info.title_ja, "category": info.category, "contain": info.contain,
+        "hits": count[1] if count else 0, "last_seen": count[2] if count else None, "noisy": bool(count and count[3]),
+        "unmapped": list(ruleset.unmapped.get(info.id, ())), "exceptions": exceptions,
+    }  # fmt: skip
+
+
+def _seen(filters: Any, grant: Grant) -> list[Any]:
+    """Return the exceptions that concern a caller's subtree."""
+    return [
+        item
+        for item in filters
+        if any(within(tenant, grant.tenant) or within(grant.tenant, tenant) for tenant in item.tenants)
+    ]

@@ -1,0 +1,31 @@
+"""Correlations over files: their hits come after those of the records, about the record that completed each."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from hinomi.detections import RuleSet
+from hinomi.detections.correlation import Past
+from hinomi.detections.offline.sweep import Found
+from hinomi.hits import Hit, hit_of
+
+
+def correlated(ruleset: RuleSet, found: Iterable[Found]) -> Iterator[Found]:
+    """Yield hits as they come, but for rules that only feed correlations; then what correlations make of them all."""
+    past = Past(rule for rule in ruleset.compiled.values() if rule.correlation is not None)
+    fed: list[Hit] = []
+    for hit in found:
+        if past.wants(hit.rule.id):
+            event = {**hit.event, "file": str(hit.path), "index": hit.index}
+            fields = {name: hit.event[name] for name in hit.rule.fields if name in hit.event}
+            fed.append(hit_of(hit.rule, event, generation=0, received="", fields=fields))
+        if not hit.rule.silent:
+            yield hit
+    fed.sort(key=lambda hit: hit.time)
+    yield from map(_found, past.feed(fed))
+    yield from map(_found, past.end())
+
+
+def _found(hit: Hit) -> Found:
+    event = hit.event or {}
+    shown = {**event, "event.id": hit.event_id, "@timestamp": hit.time}
+    return Found(Path(event["file"]), event["index"], hit.rule, shown)
