@@ -9,20 +9,26 @@ import hashlib
 from datetime import timedelta
 from typing import Any
 
-import httpx2
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hinomi import log
 from hinomi.clock import SystemClock, iso, parse_iso
-from hinomi.collectors.pulls import Page, PullError, pulls, seconds_of
-from hinomi.collectors.pulls.oauth import OAuthClient, TokenError, settings_of
+from hinomi.collectors.pulls import Page, PullError, pulls
+from hinomi.collectors.pulls.asking import ask, objects
+from hinomi.collectors.pulls.bearer import own_of, table_of
+from hinomi.collectors.pulls.oauth import OAuthClient, OAuthSettings
 from hinomi.collectors.times import to_iso
-from hinomi.errors import ConfigError
 
 TOP = 1000
 FEW, PATIENCE = 20, 3
 """After so many failures on one page, so few alerts are asked for one by one."""
+
+
+class DefenderSettings(OAuthSettings):
+    """The table of a Defender tenant."""
+
+    scope: str = Field(default="https://api.securitycenter.microsoft.com/.default")
 
 
 class Own(BaseModel):
@@ -40,14 +46,8 @@ class DefenderAlerts:
     """Cursor: the newest lastUpdateTime seen, ISO."""
 
     def __init__(self, vendor: dict[str, Any], source: dict[str, Any]):
-        table = {key: value for key, value in vendor.items() if key != "product"}
-        self._client = OAuthClient(settings_of(table))
-        try:
-            self._own = Own(**source)
-        except ValidationError as error:
-            raise ConfigError(
-                "; ".join(f"{e['loc'][0]}: {e['msg']}" for e in error.errors()), hint="days_back, overlap, top"
-            ) from error
+        self._client = OAuthClient(table_of(DefenderSettings, vendor))
+        self._own = own_of(Own, source)
         self._top, self._few, self._failed = self._own.top, FEW, 0
 
     async def fetch(self, cursor: str | None) -> Page:
@@ -105,26 +105,7 @@ class DefenderAlerts:
         query = {"$filter": which, "$orderby": "lastUpdateTime asc", "$top": str(top)}
         if evidence:
             query["$expand"] = "evidence"
-        try:
-            response = await self._client.request("GET", "/api/alerts", params=query)
-        except TokenError as error:
-            raise PullError(str(error), permanent=error.permanent) from error
-        except httpx2.HTTPError as error:
-            raise PullError(f"no answer: {type(error).__name__}", broken=True) from error
-        if (status := response.status_code) != 200:
-            raise PullError(
-                f"answer {status}",
-                retry_after=seconds_of(response.headers.get("retry-after")),
-                permanent=status in (400, 403),
-                broken=status >= 500,
-            )
-        try:
-            value = response.json()["value"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise PullError("the answer is not a list of alerts", broken=True) from error
-        if not isinstance(value, list):
-            raise PullError("the answer is not a list of alerts", broken=True)
-        return [item for item in value if isinstance(item, dict)]
+        return objects(await ask(self._client, "GET", "/api/alerts", params=query), "value")
 
     async def close(self) -> None:
         """Close connections."""

@@ -86,8 +86,12 @@ class Directory(msgspec.Struct, dict=True):
         return index
 
     @cached_property
-    def _by_vendor(self) -> dict[tuple[str, str], Device]:
-        return {(vendor, ref.lower()): device for device in self.devices for vendor, ref in device.vendors.items()}
+    def _by_ref(self) -> dict[str, list[tuple[str, Device]]]:
+        index: dict[str, list[tuple[str, Device]]] = {}
+        for device in self.devices:
+            for vendor, ref in device.vendors.items():
+                index.setdefault(ref.lower(), []).append((vendor, device))
+        return index
 
     @cached_property
     def _people(self) -> dict[str, list[Person]]:
@@ -143,10 +147,15 @@ class Directory(msgspec.Struct, dict=True):
             raise NotFoundError(f"{ref!r} is the name of several devices", hint=f"say which, by its id: {which}")
         raise NotFoundError(f"no device {ref!r}", hint="hinomi host list")
 
-    def device_by_vendor(self, vendor: str, ref: str, ceiling: str = "") -> Device | None:
-        """Return the device that a product knows as ``ref``."""
-        found = self._by_vendor.get((vendor, ref.lower()))
-        return found if found and within(found.tenant, ceiling) else None
+    def device_by_ref(self, ref: str, ceiling: str = "", product: str = "") -> Device | None:
+        """Return the device that a product knows as ``ref``, inside the ceiling only.
+
+        Products name themselves in events otherwise than they may be called in the settings. Where two know different
+        devices by the same id, ``product`` decides; if it does not, there is none.
+        """
+        found = [(name, device) for name, device in self._by_ref.get(ref.lower(), ()) if within(device.tenant, ceiling)]
+        named = [device for name, device in found if name == product] or [device for _, device in found]
+        return named[0] if len({device.id for device in named}) == 1 else None
 
     def person(self, ref: str, ceiling: str = "") -> Person | None:
         r"""Return a person by id or account (``DOMAIN\\user``, ``user@domain``, ``user``), inside the ceiling only.

@@ -47,10 +47,9 @@ def _first(event: dict[str, Any], *names: str) -> str | None:
 
 
 def _device(directory: "Directory", event: dict[str, Any], ceiling: str) -> "Device | None":
-    if (ref := _first(event, "host.id")) and (module := _first(event, "event.module")):
-        vendor = {"microsoft_defender_endpoint": "defender"}.get(module, module)
-        if found := directory.device_by_vendor(vendor, ref, ceiling):
-            return found
+    ref, product = _first(event, "host.id"), _first(event, "event.module") or ""
+    if ref and (found := directory.device_by_ref(ref, ceiling, product)):
+        return found
     for name in ("host.name", "host.hostname", "host.id"):
         if (value := _first(event, name)) and (found := directory.device(value, ceiling)):
             return found

@@ -34,7 +34,7 @@ class Request:
 
     method: str
     url: str
-    body: dict[str, Any] | None = None
+    body: dict[str, Any] | list[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What tests of playbooks share: a Defender simulator and a mail server, real ones on loopback."""
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -26,28 +27,27 @@ class Edr:
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
-        ports = json.loads(self.process.stdout.readline())
-        self.url = f"http://127.0.0.1:{ports['port']}"
+        ready = json.loads(self.process.stdout.readline())
+        self.product = product
+        self.url = f"http://127.0.0.1:{ready['port']}"
+        self.settings: dict[str, Any] = {**ready["settings"], "timeout": 2.0}
+        self.comments: list[str] = ready["comments"]
         self._door = httpx2.Client(
-            base_url=f"http://127.0.0.1:{ports['control_port']}", headers={"Authorization": "Bearer door"}
+            base_url=f"http://127.0.0.1:{ready['control_port']}", headers={"Authorization": "Bearer door"}
         )
 
-    @property
-    def settings(self) -> dict[str, Any]:
-        token_url = f"{self.url}/tenant/oauth2/v2.0/token"
-        return {
-            "base_url": self.url,
-            "token_url": token_url,
-            "client_id": "app",
-            "client_secret": "s3cret",
-            "timeout": 2.0,
-        }
-
     def machine(self) -> str:
-        """Add a machine that nobody else uses; return its id."""
-        machine = (uuid.uuid4().hex + uuid.uuid4().hex)[:40]
-        self._door.post("/machines", json={"id": machine, "computerDnsName": f"pc-{machine[:6]}"})
-        return machine
+        """Add a machine that nobody else uses; return the id that the product gives it."""
+        added = self._door.post("/machines", json={"computerDnsName": f"pc-{uuid.uuid4().hex[:6]}"})
+        return str(added.json()[0]["id"])
+
+    def stranger(self) -> str:
+        """Return an id that looks like one of the product's machines and is none."""
+        return re.sub(r"[0-9a-fA-F]", "f", self.machine())
+
+    def wrong_secret(self) -> dict[str, str]:
+        """Return what to change in the settings so that the product refuses them."""
+        return {name: "wrong" for name in ("client_secret", "api_key") if name in self.settings}
 
     def fault(self, kind: str, machine: str, action: str | None = None, **more: Any) -> None:
         answer = self._door.post("/faults", json={"kind": kind, "machine": machine, "action": action, **more})
@@ -63,8 +63,10 @@ class Edr:
         """An administrator isolates or releases in the portal; return the action's id."""
         return str(self._door.post("/actions", json={"machine": machine, "action": kind}).json()[0]["id"])
 
-    def cancel(self, action: str) -> None:
-        assert self._door.post("/cancel", json={"id": action}).status_code == 200
+    def cancel(self, action: str | None, machine: str = "", kind: str = "") -> None:
+        """An administrator withdraws an action, by its id where the product has ids."""
+        asked = {"id": action, "machine": machine, "action": kind}
+        assert self._door.post("/cancel", json=asked).status_code == 200
 
     def alert(self, machine: str) -> None:
         self._door.post("/alerts", json={"machineId": machine, "title": "again"})
@@ -88,7 +90,11 @@ class Edr:
     def sent(self, machine: str) -> list[dict[str, Any]]:
         """Return the requests that wanted something of a machine."""
         entries: list[dict[str, Any]] = self._door.get("/journal").json()["entries"]
-        return [entry for entry in entries if entry["method"] == "POST" and machine in entry["path"]]
+        return [e for e in entries if e["method"] == "POST" and machine in f"{e['path']} {e['body']}"]
+
+    def steer(self, path: str, body: Any) -> Any:
+        """Do something that only this product's players can."""
+        return self._door.post(path, json=body).json()
 
     def close(self) -> None:
         self._door.close()

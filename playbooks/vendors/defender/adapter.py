@@ -6,16 +6,18 @@ is open the vendor answers 400 ActiveRequestAlreadyExists: that one is looked up
 """
 
 import asyncio
-import re
 from dataclasses import replace
 from typing import Any
 
 import httpx2
 
-from hinomi.clock import SystemClock, iso, parse_iso
-from hinomi.collectors.pulls.oauth import OAuthClient, TokenError, settings_of
+from hinomi.clock import SystemClock, iso
+from hinomi.collectors.pulls.bearer import table_of
+from hinomi.collectors.pulls.defender_alerts import DefenderSettings
+from hinomi.collectors.pulls.oauth import OAuthClient
 from hinomi.collectors.times import to_iso
 from hinomi.playbooks.vendors import Accepted, Capability, Intent, Observation, Request, VendorError, vendors
+from hinomi.playbooks.vendors.calls import OPPOSITE, OURS, body_of, call, machine_of, pause, problem
 
 CALLS = {
     "endpoint.isolate": ("isolate", "Isolate"),
@@ -23,13 +25,9 @@ CALLS = {
     "endpoint.scan": ("runAntiVirusScan", "RunAntiVirusScan"),
     "endpoint.quarantine_file": ("StopAndQuarantineFile", "StopAndQuarantineFile"),
 }
-OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
 #: Type of a machine action → the device's state while it is open, and after it.
 STATES = {"Isolate": ("pending_isolation", "isolated"), "Unisolate": ("pending_release", "released")}
 TOP = 50
-MACHINE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
-OURS = "[hinomi:"
-"""What every tag of ours begins with."""
 OPEN = ("Pending", "InProgress")
 ENDED_BADLY = ("Failed", "TimeOut", "Cancelled")
 
@@ -41,7 +39,7 @@ class Defender:
     name = "defender"
 
     def __init__(self, settings: dict[str, Any]):
-        self._settings = settings_of(settings)
+        self._settings = table_of(DefenderSettings, settings)
         self._client = OAuthClient(self._settings)
 
     def capabilities(self) -> dict[str, Capability]:
@@ -59,7 +57,7 @@ class Defender:
 
     @staticmethod
     def _path(intent: Intent) -> str:
-        return f"/api/machines/{_machine(intent.target)}/{CALLS[intent.action][0]}"
+        return f"/api/machines/{machine_of(intent.target)}/{CALLS[intent.action][0]}"
 
     @staticmethod
     def _body(intent: Intent) -> dict[str, Any]:
@@ -103,7 +101,7 @@ class Defender:
 
     async def _actions(self, intent: Intent) -> list[dict[str, Any]]:
         kind = CALLS[intent.action][1]
-        return await self._list(f"machineId eq '{_machine(intent.target)}' and type eq '{kind}'")
+        return await self._list(f"machineId eq '{machine_of(intent.target)}' and type eq '{kind}'")
 
     async def _list(self, condition: str) -> list[dict[str, Any]]:
         query = {"$filter": condition, "$orderby": "creationDateTimeUtc desc", "$top": str(TOP)}
@@ -114,7 +112,7 @@ class Defender:
 
     async def read_state(self, target: dict[str, str]) -> Observation:
         """Return the state of the newest Isolate or Unisolate action that still stands."""
-        condition = f"machineId eq '{_machine(target)}'"
+        condition = f"machineId eq '{machine_of(target)}'"
         newest_first = await self._list(condition)
         found = _standing(newest_first)
         if not found and len(newest_first) >= TOP:  # the machine is busy with other things: look further back
@@ -139,7 +137,13 @@ class Defender:
         status, now = str(action.get("status")), iso(SystemClock().now())
         if status in OPEN:
             waiting = STATES.get(CALLS[intent.action][1], ("pending", ""))[0]
-            return Observation(waiting, now, status, vendor_id, next_poll_after=_pause(action))  # type: ignore[arg-type]
+            return Observation(
+                waiting,
+                now,
+                status,
+                vendor_id,
+                next_poll_after=pause(to_iso(str(action.get("creationDateTimeUtc", "")))),
+            )  # type: ignore[arg-type]
         if status in ENDED_BADLY:
             return Observation("failed", now, status, vendor_id)
         return await self._succeeded(intent, action, now, vendor_id)
@@ -177,36 +181,11 @@ class Defender:
         await self._client.close()
 
     async def _call(self, method: str, path: str, *, sending: bool = False, **more: Any) -> httpx2.Response:
-        try:
-            return await self._client.request(method, path, **more)
-        except TokenError as error:
-            raise VendorError(str(error), "auth" if error.permanent else "retryable") from error
-        except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout) as error:
-            raise VendorError(f"not reached: {type(error).__name__}", "retryable") from error
-        except httpx2.HTTPError as error:
-            kind = "unknown" if sending else "retryable"
-            raise VendorError(f"no answer: {type(error).__name__}", kind) from error  # type: ignore[arg-type]
+        return await call(self._client, method, path, sending=sending, **more)
 
     @staticmethod
     def _problem(response: httpx2.Response, *, sending: bool = False) -> VendorError:
-        code, message = _error(response)
-        status = response.status_code
-        wait = response.headers.get("retry-after", "")
-        if status in (401, 403):
-            return VendorError(f"{status} {code}: {message}", "auth")
-        if status in (408, 429) or status >= 500:
-            kind = "unknown" if sending and status != 429 else "retryable"
-            seconds = float(wait) if wait.isdigit() else None
-            return VendorError(f"{status} {code}: {message}", kind, retry_after=seconds)  # type: ignore[arg-type]
-        return VendorError(f"{status} {code}: {message}", "permanent")
-
-
-def _machine(target: dict[str, str]) -> str:
-    """Return the one machine that is meant: never an empty id, a pattern, or something that ends the path or the filter."""
-    machine = target["machine"]
-    if not MACHINE.fullmatch(machine):
-        raise VendorError(f"{machine!r} is no machine id", "permanent")
-    return machine
+        return problem(response, ": ".join(_error(response)), sending=sending)
 
 
 def _standing(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -214,18 +193,9 @@ def _standing(actions: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [action for action in actions if action.get("type") in STATES and action.get("status") not in ENDED_BADLY]
 
 
-def _pause(action: dict[str, Any]) -> float:
-    """Poll often at first, then every 5 s: 100 calls a minute is all the vendor allows."""
-    created = to_iso(str(action.get("creationDateTimeUtc", "")))
-    if created is None:
-        return 2.0
-    age = (SystemClock().now() - parse_iso(created)).total_seconds()
-    return 0.5 if age < 3 else 2.0 if age < 30 else 10.0
-
-
 def _error(response: httpx2.Response) -> tuple[str, str]:
-    try:
-        error = response.json()["error"]
-        return str(error.get("code", "")), str(error.get("message", ""))[:300]
-    except (ValueError, KeyError, TypeError, AttributeError):
+    body = body_of(response)
+    error = body.get("error") if isinstance(body, dict) else None
+    if not isinstance(error, dict):
         return "", response.text[:200]
+    return str(error.get("code", "")), str(error.get("message", ""))[:300]

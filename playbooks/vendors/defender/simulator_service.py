@@ -5,13 +5,11 @@ unisolate-machine, run-av-scan, stop-and-quarantine-file, get-machineactions-col
 common-errors; learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow.
 """
 
-import asyncio
 import json
 import secrets
 import time
 import uuid
-from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
@@ -21,7 +19,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from hinomi.playbooks.vendors.defender.simulator_journal import Journal
+from hinomi.playbooks.simulators.gate import Endpoint, Gate, Limits, Refusal, hold
+from hinomi.playbooks.simulators.journal import Journal
 from hinomi.playbooks.vendors.defender.simulator_odata import Fields, ODataError, query
 from hinomi.playbooks.vendors.defender.simulator_world import Action, World
 
@@ -60,7 +59,6 @@ ACTIONS = Fields(
     },
     "creationDateTimeUtc",
 )
-HOUR, MINUTE = 3600.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -70,24 +68,39 @@ class Manner:
     client_id: str
     client_secret: str
     token_seconds: int = 3599
-    per_minute: int = 100
-    per_hour: int = 1500
-    limits: bool = True
     repeat: str = "error"
     """What a second request gets while one is open: error (400) or pending (the open action)."""
 
 
-class Refusal(Exception):
-    """An answer in the service's error shape."""
+class Errors:
+    """The error shape of the pages; ``target`` is the correlation id."""
 
-    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None):
-        super().__init__(message)
-        self.status, self.code, self.headers = status, code, headers
+    @staticmethod
+    def of(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Refusal:
+        """Return an answer."""
+        error = {"code": code, "message": message, "target": str(uuid.uuid4())}
+        return Refusal(status, {"error": error}, headers)
 
-    def response(self) -> Response:
-        """Return the answer; ``target`` is the correlation id."""
-        error = {"code": self.code, "message": str(self), "target": str(uuid.uuid4())}
-        return JSONResponse({"error": error}, self.status, self.headers)
+    def unauthorized(self) -> Refusal:
+        """The token is missing or over."""
+        headers = {"WWW-Authenticate": "Bearer"}
+        return self.of(401, "Unauthorized", "Invalid or expired authorization header", headers)
+
+    def limited(self, seconds: int, reason: str) -> Refusal:
+        """Too many calls."""
+        return self.of(429, "TooManyRequests", f"API calls quota exceeded, {reason}", {"Retry-After": str(seconds)})
+
+    def refused(self, status: int) -> Refusal:
+        """Not on this machine."""
+        code = {403: "DisallowedOperation", 404: "ResourceNotFound"}.get(status, "BadRequest")
+        return self.of(status, code, "The action is not allowed on this machine")
+
+    def failed(self, status: int) -> Refusal:
+        """The service's own trouble."""
+        return self.of(status, "GatewayTimeout" if status == 504 else "InternalServerError", "")
+
+
+refusal = Errors.of
 
 
 @dataclass
@@ -97,8 +110,8 @@ class Service:
     manner: Manner
     world: World
     journal: Journal
+    limits: Limits
     tokens: dict[str, float] = field(default_factory=dict)
-    calls: dict[tuple[str, str], deque[float]] = field(default_factory=lambda: defaultdict(deque))
 
     # --- tokens -----------------------------------------------------------------------------------
 
@@ -134,93 +147,35 @@ class Service:
             {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
         )
 
-    def _let_in(self, request: Request) -> None:
+    def _let_in(self, request: Request) -> bool:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
-        if kind != "Bearer" or self.tokens.get(token, 0.0) <= time.monotonic():
-            raise Refusal(
-                401, "Unauthorized", "Invalid or expired authorization header", {"WWW-Authenticate": "Bearer"}
-            )
+        return kind == "Bearer" and self.tokens.get(token, 0.0) > time.monotonic()
 
-    def _limit(self, api: str) -> None:
-        """Count a call; 100 a minute and 1,500 an hour for each API."""
-        if not self.manner.limits:
-            return
-        now = time.monotonic()
-        for name, seconds, most in (("minute", MINUTE, self.manner.per_minute), ("hour", HOUR, self.manner.per_hour)):
-            calls = self.calls[api, name]
-            while calls and calls[0] <= now - seconds:
-                calls.popleft()
-            if len(calls) >= most:
-                wait = int(calls[0] + seconds - now) + 1
-                raise Refusal(
-                    429,
-                    "TooManyRequests",
-                    f"API calls quota exceeded, maximum {most} per {name}",
-                    {"Retry-After": str(wait)},
-                )
-        for name in ("minute", "hour"):
-            self.calls[api, name].append(now)
-
-    def open(
-        self, api: str, endpoint: Callable[[Request], Awaitable[Response]]
-    ) -> Callable[[Request], Awaitable[Response]]:
-        """Wrap an endpoint: token, limit, faults, and errors in the service's shape."""
-
-        async def served(request: Request) -> Response:
-            try:
-                self._let_in(request)
-                self._limit(api)
-                await self._misbehave(request)
-                return await endpoint(request)
-            except Refusal as refusal:
-                return refusal.response()
-            except ODataError as error:
-                return Refusal(400, "ODataError", str(error)).response()
-
-        return served
-
-    async def _misbehave(self, request: Request) -> None:
-        machine = request.path_params.get("machine")
+    @staticmethod
+    async def _what(request: Request) -> tuple[str | None, str | None]:
         call = CALLS.get(request.path_params.get("call", ""))
         action = call[0] if call else ("list" if request.method == "GET" else None)
-        if slow := self.world.fault("slow", action, machine):
-            await asyncio.sleep(slow.seconds)
-        if action == "list" and not any(fault.action == "list" for fault in self.world.faults):
-            return
-        if self.world.fault("401", action, machine):
-            raise Refusal(
-                401, "Unauthorized", "Invalid or expired authorization header", {"WWW-Authenticate": "Bearer"}
-            )
-        if limited := self.world.fault("429", action, machine):
-            raise Refusal(
-                429, "TooManyRequests", "API calls quota exceeded", {"Retry-After": str(int(limited.seconds))}
-            )
-        if lost := self.world.fault("timeout-before-accept", action, machine):
-            await self._hold(request, lost.seconds)
-            raise Refusal(504, "GatewayTimeout", "")
-        if self.world.fault("500", action, machine):
-            raise Refusal(500, "InternalServerError", "")
-        if refused := self.world.fault("refuse", action, machine):
-            code = {403: "DisallowedOperation", 404: "ResourceNotFound"}.get(refused.status, "BadRequest")
-            raise Refusal(refused.status, code, "The action is not allowed on this machine")
+        return action, request.path_params.get("machine")
 
     # --- lists ------------------------------------------------------------------------------------
 
     @staticmethod
-    def _options(request: Request) -> dict[str, str]:
+    def _query(request: Request, rows: Iterable[dict[str, Any]], fields: Fields) -> list[dict[str, Any]]:
         pairs = parse_qsl(request.url.query, keep_blank_values=True)
-        if len({name for name, _ in pairs}) != len(pairs):
-            raise ODataError("A query option is given twice.")
-        return dict(pairs)
+        try:
+            if len({name for name, _ in pairs}) != len(pairs):
+                raise ODataError("A query option is given twice.")
+            return query(rows, dict(pairs), fields)
+        except ODataError as error:
+            raise refusal(400, "ODataError", str(error)) from error
 
     def _context(self, request: Request, name: str) -> str:
         return f"{request.url.scheme}://{request.url.netloc}/api/$metadata#{name}"
 
     async def alerts(self, request: Request) -> Response:
         """List alerts; without $expand=evidence they come without it."""
-        options = self._options(request)
-        rows = query(self.world.alerts.values(), options, ALERTS)
-        if "evidence" not in options.get("$expand", ""):
+        rows = self._query(request, self.world.alerts.values(), ALERTS)
+        if "evidence" not in request.query_params.get("$expand", ""):
             rows = [{**row, "evidence": []} for row in rows]
         return JSONResponse({"@odata.context": self._context(request, "Alerts"), "value": rows})
 
@@ -228,12 +183,12 @@ class Service:
         """Return one alert."""
         found = self.world.alerts.get(request.path_params["alert"])
         if found is None:
-            raise Refusal(404, "ResourceNotFound", f"Alert {request.path_params['alert']} was not found")
+            raise refusal(404, "ResourceNotFound", f"Alert {request.path_params['alert']} was not found")
         return JSONResponse({"@odata.context": self._context(request, "Alerts/$entity")} | found)
 
     async def machines(self, request: Request) -> Response:
         """List machines."""
-        rows = query(self.world.machines.values(), self._options(request), MACHINES)
+        rows = self._query(request, self.world.machines.values(), MACHINES)
         return JSONResponse({"@odata.context": self._context(request, "Machines"), "value": rows})
 
     def _machine(self, ref: str) -> dict[str, Any]:
@@ -241,7 +196,7 @@ class Service:
         if found is None:
             found = next((m for m in self.world.machines.values() if m["computerDnsName"].lower() == ref.lower()), None)
         if found is None:
-            raise Refusal(404, "ResourceNotFound", f"Machine {ref} was not found")
+            raise refusal(404, "ResourceNotFound", f"Machine {ref} was not found")
         return found
 
     async def machine(self, request: Request) -> Response:
@@ -253,16 +208,14 @@ class Service:
     async def actions(self, request: Request) -> Response:
         """List machine actions."""
         self.world.tick()
-        rows = query(
-            [self.world.show(action) for action in self.world.actions.values()], self._options(request), ACTIONS
-        )
+        rows = self._query(request, [self.world.show(action) for action in self.world.actions.values()], ACTIONS)
         request.state.shown = {row["id"]: row["status"] for row in rows[:20]}
         return JSONResponse({"@odata.context": self._context(request, "MachineActions"), "value": rows})
 
     def _action(self, request: Request) -> Action:
         found = self.world.actions.get(request.path_params["action"])
         if found is None:
-            raise Refusal(404, "ResourceNotFound", f"MachineAction {request.path_params['action']} was not found")
+            raise refusal(404, "ResourceNotFound", f"MachineAction {request.path_params['action']} was not found")
         return found
 
     def _shown(self, request: Request, action: Action, status: int = 200) -> Response:
@@ -286,11 +239,11 @@ class Service:
         machine = self._machine(request.path_params["machine"])["id"]
         _check(body, keys)
         if kind == "StopAndQuarantineFile" and not _is_sha1(body["Sha1"]):
-            raise Refusal(400, "InvalidHashValue", f"Hash value {body['Sha1']} is invalid")
+            raise refusal(400, "InvalidHashValue", f"Hash value {body['Sha1']} is invalid")
         if busy := self.world.busy(machine, kind):
             if self.manner.repeat == "pending" and busy.type == kind:
                 return self._shown(request, busy, 201)
-            raise Refusal(400, "ActiveRequestAlreadyExists", "Action is already in progress")
+            raise refusal(400, "ActiveRequestAlreadyExists", "Action is already in progress")
         scope = body.get("IsolationType") or body.get("ScanType")
         external = body.get("ExternalId") or body.get("ExternalID")
         action = Action(
@@ -298,31 +251,25 @@ class Service:
         )
         self.world.start(action)
         request.state.action = action.id
-        if held := self.world.fault("timeout-after-accept", kind, machine):
+        if held := self.world.faults.strike("timeout-after-accept", kind, machine):
             self.journal.unanswered(request)
-            await self._hold(request, held.seconds)
+            await hold(request, held.seconds)
         return self._shown(request, action, 201)
-
-    @staticmethod
-    async def _hold(request: Request, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and not await request.is_disconnected():  # noqa: ASYNC110 - the server has no event for it
-            await asyncio.sleep(0.05)
 
     async def cancel(self, request: Request) -> Response:
         """Cancel an action that is not over."""
         body = await _body(request)
         action = self._action(request)
         _check(body, {"Comment": None})
-        if not self.world.cancel(action, body["Comment"], self.manner.client_id):
-            raise Refusal(400, "BadRequest", f"Machine action {action.id} is in its final state")
+        if not self.world.stop(action, body["Comment"], self.manner.client_id):
+            raise refusal(400, "BadRequest", f"Machine action {action.id} is in its final state")
         return self._shown(request, action)
 
     # --- putting together -------------------------------------------------------------------------
 
     def app(self) -> Starlette:
         """Return the application of the public port."""
-        gate = self.open
+        gate = Gate(self._let_in, self.limits, self.world.faults, Errors(), self._what)
         routes = [
             Route("/oauth2/token", self.token, methods=["POST"]),
             Route("/oauth2/v2.0/token", self.token, methods=["POST"]),
@@ -343,7 +290,7 @@ class Service:
         return Starlette(routes=routes)
 
 
-def _named(endpoint: Callable[[Request], Awaitable[Response]], call: str) -> Callable[[Request], Awaitable[Response]]:
+def _named(endpoint: Endpoint, call: str) -> Endpoint:
     async def named(request: Request) -> Response:
         request.path_params["call"] = call
         return await endpoint(request)
@@ -358,13 +305,13 @@ def _denied(error: str, description: str, status: int) -> Response:
 
 async def _body(request: Request) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise Refusal(415, "UnsupportedMediaType", "Content-Type must be application/json")
+        raise refusal(415, "UnsupportedMediaType", "Content-Type must be application/json")
     try:
         body = json.loads(await request.body())
     except ValueError as error:
-        raise Refusal(400, "InvalidRequestBody", "Request body is incorrect") from error
+        raise refusal(400, "InvalidRequestBody", "Request body is incorrect") from error
     if not isinstance(body, dict):
-        raise Refusal(400, "InvalidRequestBody", "Request body is incorrect")
+        raise refusal(400, "InvalidRequestBody", "Request body is incorrect")
     return body
 
 
@@ -372,11 +319,11 @@ def _check(body: dict[str, Any], keys: dict[str, tuple[str, ...] | None]) -> Non
     """Check keys (their case counts) and values."""
     for name, allowed in keys.items():
         if name not in body:
-            raise Refusal(400, "MissingRequiredParameter", f"Parameter {name} is missing")
+            raise refusal(400, "MissingRequiredParameter", f"Parameter {name} is missing")
         if not isinstance(body[name], str) or not body[name] or (allowed and body[name] not in allowed):
-            raise Refusal(400, "InvalidInput", f"Invalid input {name}")
+            raise refusal(400, "InvalidInput", f"Invalid input {name}")
     if set(body) - set(keys) - OPTIONAL:
-        raise Refusal(400, "InvalidRequestBody", "Request body is incorrect")
+        raise refusal(400, "InvalidRequestBody", "Request body is incorrect")
 
 
 def _is_sha1(text: str) -> bool:

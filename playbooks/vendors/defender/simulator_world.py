@@ -5,10 +5,14 @@ Pages: learn.microsoft.com/defender-endpoint/api/machineaction, /machine, /alert
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from hinomi.playbooks.simulators.faults import Faults
+
+PORTAL = "admin@portal"
 OPEN = ("Pending", "InProgress")
 #: While one of a group is open on a machine, none of the group is taken.
 EXCLUSIVE = {"Isolate": "network", "Unisolate": "network"}
@@ -18,30 +22,6 @@ def stamp(nanoseconds: int) -> str:
     """Return a time as the service writes it: UTC, seven digits."""
     whole = datetime.fromtimestamp(nanoseconds // 1_000_000_000, UTC)
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{nanoseconds % 1_000_000_000 // 100:07d}Z"
-
-
-@dataclass
-class Fault:
-    """Something that goes wrong on purpose.
-
-    ``kind``: timeout-after-accept, timeout-before-accept, refuse, offline, 401 (as if the token had expired), 429 (with
-    Retry-After: ``seconds``), 500, slow, fail. ``action`` and ``machine`` narrow it; ``times`` is how often it happens
-    (None: until it is lifted).
-    """
-
-    kind: str
-    action: str | None = None
-    machine: str | None = None
-    times: int | None = None
-    status: int = 403
-    seconds: float = 30.0
-
-    def fits(self, action: str | None, machine: str | None) -> bool:
-        """Tell whether it concerns this request."""
-        return self.times != 0 and self.action in (None, action) and self.machine in (None, machine)
-
-
-KINDS = ("timeout-after-accept", "timeout-before-accept", "refuse", "offline", "401", "429", "500", "slow", "fail")
 
 
 @dataclass
@@ -67,29 +47,19 @@ class Action:
 class World:
     """The tenant's data. Times are wall-clock nanoseconds."""
 
+    words: Mapping[str, str] = {
+        "endpoint.isolate": "Isolate", "endpoint.release": "Unisolate", "endpoint.scan": "RunAntiVirusScan",
+        "endpoint.quarantine_file": "StopAndQuarantineFile",
+    }  # fmt: skip
+
     def __init__(self, *, pending: float = 0.15, running: float = 0.25, expires: float | None = None):
         self.machines: dict[str, dict[str, Any]] = {}
         self.alerts: dict[str, dict[str, Any]] = {}
         self.actions: dict[str, Action] = {}
-        self.faults: list[Fault] = []
+        self.faults = Faults()
         self.isolated: set[str] = set()
         self._pending, self._running = int(pending * 1e9), int(running * 1e9)
         self._expires = None if expires is None else int(expires * 1e9)
-
-    # --- faults -----------------------------------------------------------------------------------
-
-    def fault(self, kind: str, action: str | None, machine: str | None) -> Fault | None:
-        """Return the fault that strikes now, counting it down."""
-        for fault in self.faults:
-            if fault.kind == kind and fault.fits(action, machine):
-                if fault.times is not None:
-                    fault.times -= 1
-                return fault
-        return None
-
-    def offline(self, action: Action) -> bool:
-        """Tell whether the machine cannot be reached for this action."""
-        return any(fault.kind == "offline" and fault.fits(action.type, action.machine) for fault in self.faults)
 
     # --- machine actions --------------------------------------------------------------------------
 
@@ -105,7 +75,7 @@ class World:
     def start(self, action: Action) -> Action:
         """Take an action on."""
         action.updated = action.online_since = action.created
-        if self.fault("fail", action.type, action.machine):
+        if self.faults.strike("fail", action.type, action.machine):
             action.ends = "Failed"
         self.actions[action.id] = action
         return action
@@ -118,7 +88,7 @@ class World:
                 self._grow(action, now)
 
     def _grow(self, action: Action, now: int) -> None:
-        if self.offline(action):
+        if self.faults.offline(action.type, action.machine):
             action.online_since = None
             if self._expires is not None and now >= action.created + self._expires:
                 action.status, action.updated = "TimeOut", action.created + self._expires
@@ -136,7 +106,22 @@ class World:
         elif now >= started and action.status == "Pending":
             action.status, action.updated = "InProgress", started
 
-    def cancel(self, action: Action, comment: str, requestor: str) -> bool:
+    def portal(self, machine: str, action: str) -> dict[str, Any]:
+        """Take on what an administrator asks for, whatever else is open."""
+        return self.show(self.start(Action(machine, action, "Full", "portal", PORTAL, time.time_ns())))
+
+    def cancel(self, item: Mapping[str, Any]) -> bool:
+        """Cancel an administrator's choice of an action."""
+        action = self.actions.get(str(item.get("id")))
+        return action is not None and self.stop(action, "portal", PORTAL)
+
+    def state(self) -> dict[str, Any]:
+        """Return what is so now."""
+        self.tick()
+        actions = [self.show(action) for action in self.actions.values()]
+        return {"isolated": sorted(self.isolated), "actions": actions, "alerts": len(self.alerts)}
+
+    def stop(self, action: Action, comment: str, requestor: str) -> bool:
         """Cancel an action that is not over; tell whether it could be."""
         self.tick()
         if action.status not in OPEN:
@@ -182,6 +167,7 @@ class World:
             "onboardingStatus": "Onboarded", "rbacGroupId": 0, "rbacGroupName": None, "riskScore": "None", "exposureLevel": "Low",
             "isAadJoined": True, "aadDeviceId": None, "machineTags": [],
         } | machine  # fmt: skip
+        whole["id"] = whole["id"] or (uuid.uuid4().hex + uuid.uuid4().hex)[:40]
         self.machines[whole["id"]] = whole
         return whole
 

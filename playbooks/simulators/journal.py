@@ -2,7 +2,7 @@
 
 A line: {"received_ns", "answered_ns", "method", "path", "query", "body", "status", "action", "shown", "error"};
 ``received_ns`` is the wall clock before the request is looked at, ``status`` null where no answer was given,
-``action`` the machine action that was taken on, ``shown`` the statuses of actions that the answer told.
+``action`` the action that was taken on, ``shown`` the statuses of actions that the answer told.
 """
 
 import json
@@ -86,7 +86,8 @@ class Journal:
                 entry[name] = state[name]
         if entry["status"] >= 400:
             try:
-                entry["error"] = json.loads(answer)["error"]
+                told = json.loads(answer)
+                entry["error"] = told["error"] if "error" in told else told["errors"]
             except (ValueError, KeyError, TypeError):
                 entry["error"] = answer.decode("utf-8", "replace")
         self.write(entry)
