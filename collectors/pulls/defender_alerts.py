@@ -6,21 +6,18 @@ that fails again and again is asked for alert by alert: one that cannot be given
 """
 
 import hashlib
-from datetime import timedelta
 from typing import Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from hinomi import log
-from hinomi.clock import SystemClock, iso, parse_iso
 from hinomi.collectors.pulls import Page, PullError, pulls
 from hinomi.collectors.pulls.asking import ask, objects
 from hinomi.collectors.pulls.bearer import own_of, table_of
+from hinomi.collectors.pulls.boundary import Own, advance
 from hinomi.collectors.pulls.oauth import OAuthClient, OAuthSettings
-from hinomi.collectors.times import to_iso
 
-TOP = 1000
 FEW, PATIENCE = 20, 3
 """After so many failures on one page, so few alerts are asked for one by one."""
 
@@ -29,16 +26,6 @@ class DefenderSettings(OAuthSettings):
     """The table of a Defender tenant."""
 
     scope: str = Field(default="https://api.securitycenter.microsoft.com/.default")
-
-
-class Own(BaseModel):
-    """Keys of the source that belong to this API."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    days_back: int = Field(default=7, ge=1, le=180, description="How far the first question reaches back.")
-    overlap: float = Field(default=60.0, ge=0, description="Seconds asked for again each time.")
-    top: int = Field(default=TOP, ge=2, le=10_000)
 
 
 @pulls.register("defender.alerts")
@@ -52,25 +39,15 @@ class DefenderAlerts:
 
     async def fetch(self, cursor: str | None) -> Page:
         """Return the page after a cursor."""
-        now = SystemClock().now()
-        start = (
-            parse_iso(cursor) - timedelta(seconds=self._own.overlap, milliseconds=1)
-            if cursor
-            else now - timedelta(days=self._own.days_back)
-        )
+        start = self._own.start(cursor)
         boundary = start.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         found, full = await self._after(boundary)
-        times = [t for alert in found if (t := to_iso(str(alert.get("lastUpdateTime", ""))))]
-        newest = min(
-            max(times, default=cursor or boundary), iso(now)
-        )  # a time to come would hide what comes until then
+        newest = advance(cursor, start, (alert.get("lastUpdateTime") for alert in found))
         if full and cursor is not None and newest <= cursor:  # one instant holds more than a page: ask for more at once
             self._top, self._few = min(self._top * 2, 10_000), min(self._few * 2, 10_000)
         elif not full:
             self._top, self._few = self._own.top, FEW
-        return Page(
-            [(_version(alert), orjson.dumps(alert)) for alert in found], max(newest, cursor or newest), not full
-        )
+        return Page([(_version(alert), orjson.dumps(alert)) for alert in found], newest, not full)
 
     async def _after(self, boundary: str) -> tuple[list[dict[str, Any]], bool]:
         """Return what was updated after a time, and whether there is more."""

@@ -98,6 +98,13 @@ async def closing(adapter: Adapter, work: Awaitable[Any]) -> Any:
         await adapter.close()
 
 
+def cannot(adapter: Adapter, action: str) -> None:
+    """See that what a product cannot do is never asked of it."""
+    with pytest.raises(VendorError) as raised:
+        adapter.plan(intent_of(action, "a" * 32))
+    assert raised.value.kind == "permanent"
+
+
 # fault, how often, its answer's kinds in order, whether it is there in the end
 FAULTS: list[tuple[str, int | None, list[str], bool]] = [
     ("none", 0, [], True),
@@ -123,7 +130,7 @@ async def test_a_fault_is_named_for_what_it_is_and_leads_to_one_effect_or_none(
 ) -> None:
     adapter = adapter_of(edr)
     if action not in adapter.capabilities():
-        pytest.skip(f"{edr.product} cannot {action}")
+        return cannot(adapter, action)
     machine = await prepared(edr, adapter, action)
     before = len(edr.actions(machine))
     if fault != "none":
@@ -322,7 +329,7 @@ async def test_a_look_that_fails_is_an_error_and_never_a_state(edr: Any) -> None
 async def test_a_newer_alert_means_that_a_scan_has_not_cleaned(edr: Any) -> None:
     adapter, machine = adapter_of(edr), edr.machine()
     if "endpoint.scan" not in adapter.capabilities():
-        pytest.skip(f"{edr.product} cannot scan")
+        return cannot(adapter, "endpoint.scan")
     intent = intent_of("endpoint.scan", machine)
 
     async def work() -> None:
