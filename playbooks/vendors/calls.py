@@ -1,7 +1,10 @@
 """What all adapters share: one call, its trouble as a `VendorError`, and the one machine that is meant."""
 
+import asyncio
 import re
-from typing import Any, Literal
+from collections.abc import Awaitable
+from datetime import timedelta
+from typing import Any, Literal, TypeVar
 
 import httpx2
 
@@ -15,6 +18,12 @@ OURS = "[hinomi:"
 """What every tag of ours begins with."""
 MACHINE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 
+LOOK = 2.0
+"""Seconds a look before an act may take: it never holds up a cut-off for longer."""
+SLACK = timedelta(minutes=5)
+"""How far our clock and a vendor's may be apart."""
+
+T = TypeVar("T")
 Kind = Literal["retryable", "unknown", "busy", "permanent", "auth"]
 
 
@@ -37,6 +46,23 @@ async def call(client: Client, method: str, path: str, *, sending: bool = False,
     except httpx2.HTTPError as error:
         kind: Kind = "unknown" if sending else "retryable"
         raise VendorError(f"no answer: {type(error).__name__}", kind) from error
+
+
+async def glance(look: Awaitable[T]) -> T | None:
+    """Return what a look before an act finds; None if it fails: that does not keep a device on the network.
+
+    Raises:
+        VendorError: If the act itself would be refused for the same reason.
+    """
+    try:
+        async with asyncio.timeout(LOOK):
+            return await look
+    except TimeoutError:
+        return None
+    except VendorError as error:
+        if error.kind in ("permanent", "auth"):
+            raise
+        return None
 
 
 def problem(response: httpx2.Response, told: str, *, status: int | None = None, sending: bool = False) -> VendorError:

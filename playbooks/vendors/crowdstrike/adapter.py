@@ -9,7 +9,6 @@ There is no call that quarantines a given file on a host: that is left to people
 import asyncio
 import time
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +20,7 @@ from hinomi.collectors.pulls.crowdstrike_alerts import FalconSettings
 from hinomi.collectors.pulls.oauth import OAuthClient
 from hinomi.collectors.times import to_iso
 from hinomi.playbooks.vendors import Accepted, Capability, Intent, Observation, Request, State, VendorError, vendors
-from hinomi.playbooks.vendors.calls import OPPOSITE, body_of, call, machine_of, pause, problem
+from hinomi.playbooks.vendors.calls import OPPOSITE, SLACK, body_of, call, glance, machine_of, pause, problem
 
 ACTIONS = "/devices/entities/devices-actions/v2"
 DEVICES = "/devices/entities/devices/v2"
@@ -43,12 +42,8 @@ SCAN = {
     "initiated_from": "cloud_adhoc", "cpu_priority": 2, "quarantine": True, "endpoint_notification": True,
     "sensor_ml_level_detection": 2, "sensor_ml_level_prevention": 2, "cloud_ml_level_detection": 2, "cloud_ml_level_prevention": 2,
 }  # fmt: skip
-LOOK = 2.0
-"""Seconds a look before an act may take: it never holds up a cut-off for longer."""
 RECENT = 100
 """Scans looked through for our own."""
-SLACK = timedelta(minutes=5)
-"""How far our clock and the vendor's may be apart."""
 
 
 @vendors.register("crowdstrike")
@@ -95,16 +90,8 @@ class CrowdStrike:
         return Accepted(str(made.get("id", "")) or None)
 
     async def _there_already(self, intent: Intent) -> Accepted | None:
-        try:
-            async with asyncio.timeout(LOOK):
-                device = await self._device(intent.target)
-        except TimeoutError:
-            return None
-        except VendorError as error:
-            if error.kind in ("permanent", "auth"):
-                raise
-            return None  # a look that fails does not keep a device on the network
-        if device.get("status") not in CALLS[intent.action][1]:
+        device = await glance(self._device(intent.target))
+        if device is None or device.get("status") not in CALLS[intent.action][1]:
             return None
         return Accepted(None, adopted=not _since(device, intent))
 

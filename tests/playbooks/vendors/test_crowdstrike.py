@@ -122,7 +122,9 @@ async def test_what_a_scan_finds_is_told_and_is_not_clean(falcon: Any) -> None:
     other = replace(intent, tag="[hinomi:t/i/other:s:1]")
     assert (await adapter.find_own(intent), await adapter.find_own(other)) == (accepted, None)
     falcon.alert(machine)
-    while (look := await adapter.verify(intent, accepted.vendor_id)).state == "pending":
+    for _ in range(400):
+        if (look := await adapter.verify(intent, accepted.vendor_id)).state != "pending":
+            break
         await asyncio.sleep(0.05)
     assert (look.state, look.detail) == ("failed", "0 malicious files, 1 newer alerts")
     await adapter.close()
