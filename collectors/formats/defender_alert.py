@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from hinomi.collectors.decoding import decode
+from hinomi.collectors.documents import document, text
 from hinomi.collectors.formats import formats
 from hinomi.collectors.related import as_ip, relate
 from hinomi.collectors.times import to_iso
-from hinomi.collectors.values import loads
 from hinomi.event import Event, RawRecord
 
 #: ECS has a number; Defender a word, which stays in ``log.level``.
@@ -26,11 +25,8 @@ _MARKS = ("machineId", "alertCreationTime", "detectionSource", "investigationSta
 @formats.register("defender.alert")
 def parse(record: RawRecord) -> Sequence[Event]:
     """Read one alert; any other JSON is left to the next format."""
-    raw = record.raw.lstrip()
-    if not raw.startswith((b"{", b"\xef\xbb\xbf{")):
-        return ()
-    value, repaired = loads(decode(raw, record.encoding).text.lstrip("\ufeff"))
-    if not isinstance(value, dict) or not value.get("id") or not any(value.get(mark) for mark in _MARKS):
+    value, repaired = document(record)
+    if not value.get("id") or not any(value.get(mark) for mark in _MARKS):
         return ()
     if sum(key in value for key in ("severity", "status", "title", "category")) < 2:
         return ()
@@ -38,7 +34,7 @@ def parse(record: RawRecord) -> Sequence[Event]:
     evidence = value.get("evidence")
     items = [item for item in (evidence if isinstance(evidence, list) else [evidence]) if isinstance(item, dict)]
     for item in items:
-        _evidence(event, item, _text(value.get("machineId")))
+        _evidence(event, item, text(value.get("machineId")))
     if "process.pid" in event or "process.executable" in event:
         event["event.category"].append("process")
     _processes_file(event)
@@ -49,37 +45,33 @@ def parse(record: RawRecord) -> Sequence[Event]:
     return (event,)
 
 
-def _text(value: Any) -> str:
-    return "" if value is None or isinstance(value, dict | list) else str(value)
-
-
 def _alert(value: Mapping[str, Any]) -> Event:
-    severity = _text(value.get("severity")).lower()
-    status = _text(value.get("status")).lower()
-    created = to_iso(_text(value.get("alertCreationTime")))
-    start, end = to_iso(_text(value.get("firstEventTime"))), to_iso(_text(value.get("lastEventTime")))
+    severity = text(value.get("severity")).lower()
+    status = text(value.get("status")).lower()
+    created = to_iso(text(value.get("alertCreationTime")))
+    start, end = to_iso(text(value.get("firstEventTime"))), to_iso(text(value.get("lastEventTime")))
     given = value.get("mitreTechniques")
     techniques = [str(t) for t in given if t] if isinstance(given, list) else []
-    category = _text(value.get("category"))
-    host = _text(value.get("computerDnsName"))
+    category = text(value.get("category"))
+    host = text(value.get("computerDnsName"))
     name, domain = _user(value.get("relatedUser"))
     event: Event = {
         "event.kind": "alert", "event.category": ["malware" if _malware(value) else "intrusion_detection", "host"],
         "event.type": list(TYPES.get(status, ("info",))),
         "event.module": "microsoft_defender_endpoint", "event.dataset": "defender.alert",
-        "event.id": _text(value["id"]), "event.severity": SEVERITY.get(severity, 1), "log.level": severity,
+        "event.id": text(value["id"]), "event.severity": SEVERITY.get(severity, 1), "log.level": severity,
         "event.created": created, "event.start": start, "event.end": end, "event.duration": _nanoseconds(start, end),
-        "event.provider": _text(value.get("detectionSource")), "event.action": category, "event.outcome": "unknown",
-        "observer.vendor": "Microsoft", "observer.product": "Defender for Endpoint", "observer.name": _text(value.get("detectionSource")),
-        "cloud.provider": "azure", "cloud.account.id": _text(value.get("aadTenantId")), "cloud.instance.id": _text(value.get("machineId")),
-        "rule.id": _text(value.get("detectorId")), "rule.name": _text(value.get("title")), "rule.category": category,
-        "rule.description": _text(value.get("description")), "message": _text(value.get("title")),
-        "host.id": _text(value.get("machineId")), "host.name": host, "host.hostname": host.partition(".")[0],
+        "event.provider": text(value.get("detectionSource")), "event.action": category, "event.outcome": "unknown",
+        "observer.vendor": "Microsoft", "observer.product": "Defender for Endpoint", "observer.name": text(value.get("detectionSource")),
+        "cloud.provider": "azure", "cloud.account.id": text(value.get("aadTenantId")), "cloud.instance.id": text(value.get("machineId")),
+        "rule.id": text(value.get("detectorId")), "rule.name": text(value.get("title")), "rule.category": category,
+        "rule.description": text(value.get("description")), "message": text(value.get("title")),
+        "host.id": text(value.get("machineId")), "host.name": host, "host.hostname": host.partition(".")[0],
         "threat.technique.id": techniques, "threat.technique.name": [category] if category else [], "threat.framework": "MITRE ATT&CK",
-        "threat.software.name": _text(value.get("threatName")), "labels.status": _text(value.get("status")),
-        "labels.classification": _text(value.get("classification")), "labels.determination": _text(value.get("determination")),
-        "labels.threat_family": _text(value.get("threatFamilyName")), "labels.incident_id": _text(value.get("incidentId")),
-        "labels.last_update": _text(value.get("lastUpdateTime")), "user.name": name, "user.domain": domain,
+        "threat.software.name": text(value.get("threatName")), "labels.status": text(value.get("status")),
+        "labels.classification": text(value.get("classification")), "labels.determination": text(value.get("determination")),
+        "labels.threat_family": text(value.get("threatFamilyName")), "labels.incident_id": text(value.get("incidentId")),
+        "labels.last_update": text(value.get("lastUpdateTime")), "user.name": name, "user.domain": domain,
     }  # fmt: skip
     if seen := end or start or created:
         event["@timestamp"] = seen
@@ -88,8 +80,8 @@ def _alert(value: Mapping[str, Any]) -> Event:
 
 def _user(related: Any) -> tuple[str, str]:
     if isinstance(related, dict):
-        return _text(related.get("userName")), _text(related.get("domainName"))
-    domain, _, name = _text(related).rpartition("\\")
+        return text(related.get("userName")), text(related.get("domainName"))
+    domain, _, name = text(related).rpartition("\\")
     return name, domain
 
 
@@ -101,28 +93,28 @@ def _nanoseconds(start: str | None, end: str | None) -> int | None:
 
 
 def _malware(value: Mapping[str, Any]) -> bool:
-    return _text(value.get("category")).lower() in ("malware", "ransomware") or bool(value.get("threatFamilyName"))
+    return text(value.get("category")).lower() in ("malware", "ransomware") or bool(value.get("threatFamilyName"))
 
 
 def _evidence(event: Event, item: Mapping[str, Any], machine: str) -> None:
-    kind = _text(item.get("entityType")).lower()
+    kind = text(item.get("entityType")).lower()
     if kind == "file":
         _file(event, item, "file")
     elif kind == "process":
         _process(event, item)
     elif kind == "user" and item.get("accountName"):
-        if event.get("user.name") in (None, "", _text(item["accountName"])):
+        if event.get("user.name") in (None, "", text(item["accountName"])):
             for name, key in (
                 ("name", "accountName"),
                 ("domain", "domainName"),
                 ("email", "userPrincipalName"),
                 ("id", "userSid"),
             ):
-                _fill(event, f"user.{name}", _text(item.get(key)))
-    elif kind == "ip" and (address := as_ip(_text(item.get("ipAddress")))):
+                _fill(event, f"user.{name}", text(item.get(key)))
+    elif kind == "ip" and (address := as_ip(text(item.get("ipAddress")))):
         _fill(event, "destination.ip", address)
     elif kind == "url" and item.get("url"):
-        _fill(event, "url.original", _text(item["url"]))
+        _fill(event, "url.original", text(item["url"]))
 
 
 def _fill(event: Event, name: str, value: Any) -> None:
@@ -135,13 +127,13 @@ def _process(event: Event, item: Mapping[str, Any]) -> None:
     if "process.executable" in event or "process.command_line" in event:
         return  # the first process of an alert is the one it is about; mixing two would make a third
     _file(event, item, "process")
-    _fill(event, "process.command_line", _text(item.get("processCommandLine")))
-    _fill(event, "process.start", to_iso(_text(item.get("processCreationTime"))))
-    _fill(event, "process.parent.start", to_iso(_text(item.get("parentProcessCreationTime"))))
+    _fill(event, "process.command_line", text(item.get("processCommandLine")))
+    _fill(event, "process.start", to_iso(text(item.get("processCreationTime"))))
+    _fill(event, "process.parent.start", to_iso(text(item.get("parentProcessCreationTime"))))
     for name, key in (("process.pid", "processId"), ("process.parent.pid", "parentProcessId")):
         if isinstance(item.get(key), int) and not isinstance(item[key], bool):
             _fill(event, name, item[key])
-    parent, folder = _text(item.get("parentProcessFileName")), _text(item.get("parentProcessFilePath"))
+    parent, folder = text(item.get("parentProcessFileName")), text(item.get("parentProcessFilePath"))
     if parent:
         _fill(event, "process.parent.name", parent)
         _fill(event, "process.parent.executable", _path(folder, parent))
@@ -151,7 +143,7 @@ def _process(event: Event, item: Mapping[str, Any]) -> None:
 
 def _account(event: Event, item: Mapping[str, Any]) -> None:
     """Take an account's names and ids, unless the alert is about somebody else."""
-    if event.get("user.name") not in (None, "", _text(item["accountName"])):
+    if event.get("user.name") not in (None, "", text(item["accountName"])):
         return
     for name, key in (
         ("name", "accountName"),
@@ -159,7 +151,7 @@ def _account(event: Event, item: Mapping[str, Any]) -> None:
         ("id", "userSid"),
         ("email", "userPrincipalName"),
     ):
-        _fill(event, f"user.{name}", _text(item.get(key)))
+        _fill(event, f"user.{name}", text(item.get(key)))
 
 
 def _path(folder: str, name: str) -> str:
@@ -172,7 +164,7 @@ def _path(folder: str, name: str) -> str:
 def _file(event: Event, item: Mapping[str, Any], entity: str) -> None:
     if any(event.get(f"{entity}.{leaf}") for leaf in ("name", "hash.sha1", "hash.sha256")):
         return  # the first file is the one the alert is about; its hashes are not mixed with another's
-    name, folder = _text(item.get("fileName")), _text(item.get("filePath"))
+    name, folder = text(item.get("fileName")), text(item.get("filePath"))
     _fill(event, f"{entity}.name", name)
     if name:
         _fill(event, "file.path" if entity == "file" else "process.executable", _path(folder, name))
@@ -181,7 +173,7 @@ def _file(event: Event, item: Mapping[str, Any], entity: str) -> None:
             if "." in name:
                 _fill(event, "file.extension", name.rpartition(".")[2])
     for digest in ("sha1", "sha256", "md5"):
-        _fill(event, f"{entity}.hash.{digest}", _text(item.get(digest)).lower())
+        _fill(event, f"{entity}.hash.{digest}", text(item.get(digest)).lower())
 
 
 def _processes_file(event: Event) -> None:

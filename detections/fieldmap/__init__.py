@@ -103,6 +103,18 @@ class VendorAlerts:
     judge: Callable[[Event], tuple[str, str, bool]]
 
 
+def graded(level: str, event: Event) -> tuple[str, str, bool]:
+    """Return level, category and contain of an alert: high or critical of malware is critical and contains by itself.
+
+    What people have closed in the product's console contains nothing any more.
+    """
+    if "malware" not in event.get("event.category", ()):
+        return level, "intrusion", False
+    if level not in ("high", "critical"):
+        return level, "malware", False
+    return "critical", "malware", "end" not in event.get("event.type", ())
+
+
 fieldmaps: Registry[Product | VendorAlerts] = Registry("fieldmap", __name__)
 
 
@@ -242,6 +254,7 @@ __all__ = [
     "condition",
     "conditions",
     "fieldmaps",
+    "graded",
     "is_event_name",
     "product_of",
     "routes_of",

@@ -61,6 +61,23 @@ def test_two_municipalities_may_name_their_pcs_and_accounts_alike() -> None:
     assert found.person("sato") is None
 
 
+def test_a_device_is_found_by_the_id_of_any_product_inside_the_ceiling_only() -> None:
+    found = imported(
+        devices=DEVICES
+        + device("D-1", EAST, vendors="falcon=A1;defender=B2")
+        + device("D-2", EAST, vendors="falcon=B2")
+        + device("D-3", WEST, vendors="trend=C3")
+    )
+
+    def name(ref: str, ceiling: str = "", product: str = "") -> str | None:
+        device = found.device_by_ref(ref, ceiling, product)
+        return device.id if device else None
+
+    assert (name("a1"), name("A1", "kita/aoba", "crowdstrike")) == ("D-1", "D-1")
+    assert (name("b2"), name("b2", product="falcon"), name("b2", product="defender")) == (None, "D-2", "D-1")
+    assert (name("c3", "kita/aoba"), name("c3", "kita/midori"), name("")) == (None, "D-3", None)
+
+
 def test_a_name_of_several_devices_is_said_to_be_that_with_their_ids() -> None:
     found = imported(devices=DEVICES + device("D-1", EAST, "PC-01") + device("D-2", WEST, "PC-01"))
     with pytest.raises(NotFoundError) as several:

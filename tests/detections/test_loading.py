@@ -123,6 +123,26 @@ def test_an_alert_of_a_product_is_a_hit_by_itself(site: Any) -> None:
     assert (info.id, info.level, info.contain, info.title) == ("vendor:defender.alert", "critical", "auto", "Bad")
 
 
+@pytest.mark.parametrize("dataset", ["crowdstrike.alert", "trend.alert"])
+@pytest.mark.parametrize(
+    ("more", "judged"),
+    [
+        ({"log.level": "high"}, ("critical", "malware", "auto")),
+        ({"log.level": "critical", "event.category": ["intrusion_detection"]}, ("critical", "intrusion", "never")),
+        ({"log.level": "medium"}, ("medium", "malware", "never")),
+        ({"log.level": "high", "event.type": ["end"]}, ("critical", "malware", "never")),
+        ({"log.level": "unheard of"}, ("medium", "malware", "never")),
+    ],
+)
+def test_only_serious_malware_that_is_open_contains_by_itself(
+    site: Any, dataset: str, more: dict[str, Any], judged: tuple[str, str, str]
+) -> None:
+    site.write("a", rule(1))
+    event = BASE | {"event.kind": "alert", "event.dataset": dataset, "event.category": ["malware"], **more}
+    ((_, info),) = site.load().current().match([event]).hits
+    assert (info.level, info.category, info.contain) == judged
+
+
 def test_user_of_one_event_kind_is_not_taken_for_that_of_another(site: Any) -> None:
     source = {"product": "windows", "service": "security"}
     site.write("a", {**rule(1), "logsource": source, "detection": {"s": {"TargetUserName": "sato"}, "condition": "s"}})

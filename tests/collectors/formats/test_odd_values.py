@@ -1,6 +1,7 @@
 """A value of a kind that nobody expects stands beside others that are read all the same: it is no hiding place."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -92,6 +93,22 @@ def test_an_alert_with_an_odd_value_is_an_alert(odd: Any) -> None:
     for value in values:
         event = read(value, "defender.alert")
         assert (event["event.kind"], event.get("error.message")) == ("alert", None), value
+
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "formats"
+
+
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: repr(odd)[:20])
+@pytest.mark.parametrize("name", ["crowdstrike.alert", "trend.alert"])
+def test_an_alert_of_other_products_with_an_odd_value_anywhere_is_an_alert(name: str, odd: Any) -> None:
+    for line in (GOLDEN / name / "alerts.log").read_text(encoding="utf-8").splitlines():
+        value = json.loads(line)
+        for key in value.keys() - {"id", "composite_id"}:
+            inner = value[key][0] if isinstance(value[key], list) and value[key] else value[key]
+            within = [{**inner, leaf: odd} for leaf in inner] if isinstance(inner, dict) else []
+            for changed in (odd, [odd], *within, *([one] for one in within)):
+                event = read(value | {key: changed}, name)
+                assert (event["event.kind"], event.get("error.message")) == ("alert", None), (key, changed)
 
 
 def test_a_cell_beyond_all_reason_hides_no_copy_to_a_stick() -> None:
