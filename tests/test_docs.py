@@ -1,6 +1,7 @@
 """The documents say what is so: the reference is generated, links lead somewhere, commands exist."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ from hinomi.cli.fieldmap_page import fieldmap_reference
 from hinomi.cli.main import cli
 from hinomi.cli.reference import settings_reference
 from hinomi.collectors.formats import formats
+from hinomi.collectors.pulls import pulls
 from hinomi.directory import ROLES
 from hinomi.directory.importing import COLUMNS
 from hinomi.playbooks.engine.model import Step
+from hinomi.playbooks.vendors import vendors
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
@@ -45,7 +48,20 @@ def test_the_directory_page_names_every_column_and_role() -> None:
 def test_the_formats_page_names_every_format_or_says_how_to_list_them() -> None:
     page = (ROOT / "docs" / "reference" / "formats.md").read_text(encoding="utf-8")
     assert "hinomi format list" in page
-    assert [name for name in re.findall(r"^## (\S+)$", page, re.M) if name not in {name for name, _ in formats}] == []
+    named = [name for line in re.findall(r"^## (.+)$", page, re.M) for name in line.split(", ")]
+    assert [name for name in named if name not in {name for name, _ in formats}] == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "howto").glob("connect-*.md")), ids=lambda page: page.stem)
+def test_the_settings_on_a_connecting_page_make_an_adapter_and_a_pull(page: Path) -> None:
+    (block,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
+    settings = tomllib.loads(re.sub(r"^# ", "", block, flags=re.M))  # what is commented out is right too
+    ((name, table),) = settings["vendors"].items()
+    ((_, source),) = settings["sources"].items()
+    whole = {**table, "api_key" if name == "trend" else "client_secret": "secret"}
+    assert vendors.get(name)(whole).name == source["vendor"] == name
+    assert pulls.get(source["api"])(whole, {}) is not None
+    assert [one for one in source["formats"] if one not in formats] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

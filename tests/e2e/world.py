@@ -48,6 +48,14 @@ WORD = "C:\\Program Files\\Microsoft Office\\root\\Office16\\WINWORD.EXE"
 POWERSHELL = "C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe"
 
 
+#: Product → its table of the settings but the address, what its simulator is told, and how its isolations are requested.
+PRODUCTS: dict[str, tuple[str, list[str], str]] = {
+    "defender": ('token_url = "{edr}/oauth2/token"\nclient_id = "client"\nclient_secret = "secret"', [], "/isolate"),
+    "crowdstrike": ('client_id = "client"\nclient_secret = "secret"\nfirst_look = 1.0', ["--settle", "0.5"], "/devices-actions/v2"),
+    "trend": ('api_key = "secret"', [], "/endpoints/isolate"),
+}  # fmt: skip
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -89,8 +97,8 @@ class Mailbox:
 class World:
     """Everything started, and how to talk to it."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, product: str = "defender"):
+        self.folder, self.product = folder, product
         self.api, self.ingest, self.edr, self.control, self.smtp = (free_port() for _ in range(5))
         self.config = folder / "site" / "hinomi.toml"
         self.processes: list[subprocess.Popen[bytes]] = []
@@ -106,7 +114,7 @@ class World:
         lists = self.folder / "lists"
         lists.mkdir()
         for name, text in (("tenants", TENANTS), ("people", PEOPLE), ("devices", devices), ("class_rules", RULES)):
-            (lists / f"{name}.csv").write_text(text, encoding="utf-8")
+            (lists / f"{name}.csv").write_text(text.replace("defender=", f"{self.product}="), encoding="utf-8")
         if seconds:
             self._short_playbook()
         self.config.write_text(self._toml() + extra)
@@ -139,6 +147,7 @@ class World:
 
     def _toml(self) -> str:
         edr = f"http://127.0.0.1:{self.edr}"
+        table = PRODUCTS[self.product][0].format(edr=edr)
         folders = '[playbooks]\nfolders = ["playbooks"]\n' if (self.folder / "site" / "playbooks").exists() else ""
         return f"""data = "data"
 [api]
@@ -150,11 +159,9 @@ host = "127.0.0.1"
 port = {self.smtp}
 sender = "hinomi@soc.test"
 {folders}
-[vendors.defender]
+[vendors.{self.product}]
 base_url = "{edr}"
-token_url = "{edr}/oauth2/token"
-client_id = "client"
-client_secret = "secret"
+{table}
 timeout = 2.0
 [sources.oplog]
 kind = "file"
@@ -170,10 +177,10 @@ tenant = "kita/aoba"
 trusted_for_containment = true
 [sources.edr]
 kind = "pull"
-api = "defender.alerts"
-vendor = "defender"
+api = "{self.product}.alerts"
+vendor = "{self.product}"
 interval = 1.0
-formats = ["defender.alert"]
+formats = ["{self.product}.alert"]
 tenant = "kita/aoba"
 trusted_for_containment = true
 """
@@ -192,9 +199,10 @@ trusted_for_containment = true
             json.dumps([{"id": row[6].partition("=")[2], "computerDnsName": row[2].lower()} for row in rows])
         )
         command = [
-            sys.executable, "-m", "hinomi.playbooks.vendors.defender.simulator", "--port", str(self.edr), "--control-port", str(self.control),
+            sys.executable, "-m", f"hinomi.playbooks.vendors.{self.product}.simulator", "--port", str(self.edr), "--control-port", str(self.control),
             "--control-secret", "control", "--client-id", "client", "--client-secret", "secret", "--journal", str(self.folder / "edr.jsonl"),
             "--machines", str(machines), "--pending", "0.2", "--running", "0.2", "--no-limits",
+            *PRODUCTS[self.product][1],
         ]  # fmt: skip
         self._spawn(command, "edr")
         assert eventually(lambda: self._answers(self.edr)), "the simulator does not listen"
@@ -273,7 +281,7 @@ trusted_for_containment = true
         return [
             entry
             for entry in self.steer_edr("journal")["entries"]
-            if entry["path"].endswith("/isolate") and entry["method"] == "POST"
+            if entry["path"].endswith(PRODUCTS[self.product][2]) and entry["method"] == "POST"
         ]
 
 

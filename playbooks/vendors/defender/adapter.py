@@ -16,7 +16,7 @@ from hinomi.collectors.pulls.bearer import table_of
 from hinomi.collectors.pulls.defender_alerts import DefenderSettings
 from hinomi.collectors.pulls.oauth import OAuthClient
 from hinomi.collectors.times import to_iso
-from hinomi.playbooks.vendors import Accepted, Capability, Intent, Observation, Request, VendorError, vendors
+from hinomi.playbooks.vendors import Accepted, Capability, Intent, Observation, Request, State, VendorError, vendors
 from hinomi.playbooks.vendors.calls import OPPOSITE, OURS, body_of, call, machine_of, pause, problem
 
 CALLS = {
@@ -26,7 +26,10 @@ CALLS = {
     "endpoint.quarantine_file": ("StopAndQuarantineFile", "StopAndQuarantineFile"),
 }
 #: Type of a machine action → the device's state while it is open, and after it.
-STATES = {"Isolate": ("pending_isolation", "isolated"), "Unisolate": ("pending_release", "released")}
+STATES: dict[str, tuple[State, State]] = {
+    "Isolate": ("pending_isolation", "isolated"),
+    "Unisolate": ("pending_release", "released"),
+}
 TOP = 50
 OPEN = ("Pending", "InProgress")
 ENDED_BADLY = ("Failed", "TimeOut", "Cancelled")
@@ -124,7 +127,7 @@ class Defender:
         newest = max(found, key=lambda action: to_iso(str(action.get("creationDateTimeUtc", ""))) or "")
         pending, reached = STATES[newest["type"]]
         state = pending if newest.get("status") in OPEN else reached
-        return Observation(state, now, str(newest.get("status")), str(newest["id"]))  # type: ignore[arg-type]
+        return Observation(state, now, str(newest.get("status")), str(newest["id"]))
 
     async def verify(self, intent: Intent, vendor_id: str | None) -> Observation:
         """Return how far it is: the action's own status, and for a scan whether newer alerts came."""
@@ -136,14 +139,9 @@ class Defender:
         action = response.json()
         status, now = str(action.get("status")), iso(SystemClock().now())
         if status in OPEN:
-            waiting = STATES.get(CALLS[intent.action][1], ("pending", ""))[0]
-            return Observation(
-                waiting,
-                now,
-                status,
-                vendor_id,
-                next_poll_after=pause(to_iso(str(action.get("creationDateTimeUtc", "")))),
-            )  # type: ignore[arg-type]
+            waiting: State = STATES.get(CALLS[intent.action][1], ("pending", "pending"))[0]
+            after = pause(to_iso(str(action.get("creationDateTimeUtc", ""))))
+            return Observation(waiting, now, status, vendor_id, next_poll_after=after)
         if status in ENDED_BADLY:
             return Observation("failed", now, status, vendor_id)
         return await self._succeeded(intent, action, now, vendor_id)

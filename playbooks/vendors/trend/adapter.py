@@ -174,7 +174,8 @@ class Trend:
                 return
 
     async def _one(self, path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
-        response = await self._call("GET", path, **({"params": query} if query else {}))
+        more: dict[str, Any] = {"params": query} if query else {}  # an empty one would take the query of a link away
+        response = await self._call("GET", path, **more)
         if response.status_code != 200:
             raise _problem(response)
         body = body_of(response)
