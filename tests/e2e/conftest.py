@@ -1,5 +1,6 @@
 """Whole days of the demo, and hinomi's own command beside them."""
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -36,3 +37,15 @@ def demo() -> Callable[..., tuple[Ended, dict[str, Any]]]:
         return done, json.loads(found.read_text(encoding="utf-8"))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def world_module() -> Any:
+    """The module that lays out a small world: hinomi's own processes, an EDR's simulator, a mail server."""
+    spec = importlib.util.spec_from_file_location("hinomi_test_world", Path(__file__).with_name("world.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(spec.name, module)
+    spec.loader.exec_module(module)
+    return module

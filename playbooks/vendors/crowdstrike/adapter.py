@@ -80,14 +80,23 @@ class CrowdStrike:
         if intent.action in CALLS and (there := await self._there_already(intent)):
             return there
         path = request.url.removeprefix(self._settings.base_url.rstrip("/"))
+        if intent.action not in CALLS:
+            return Accepted(str((await self._post(path, request, None)).get("id", "")) or None)
+        machine = intent.target["machine"]
+        self._sent[machine] = time.monotonic()
+        try:
+            await self._post(path, request, machine)
+        except VendorError as error:
+            if error.kind != "unknown":  # certainly not taken: there is nothing to wait for
+                self._sent.pop(machine, None)
+            raise
+        return Accepted(None)
+
+    async def _post(self, path: str, request: Request, machine: str | None) -> dict[str, Any]:
         response = await self._call("POST", path, sending=True, json=request.body)
         if response.status_code not in (200, 201, 202):
             raise _problem(response, sending=True)
-        made = _made(response, intent.target["machine"] if intent.action in CALLS else None)
-        if intent.action in CALLS:
-            self._sent[intent.target["machine"]] = time.monotonic()
-            return Accepted(None)
-        return Accepted(str(made.get("id", "")) or None)
+        return _made(response, machine)
 
     async def _there_already(self, intent: Intent) -> Accepted | None:
         device = await glance(self._device(intent.target))
@@ -100,6 +109,7 @@ class CrowdStrike:
         if intent.sent_at is None:
             return None
         if intent.action in CALLS:
+            await asyncio.sleep(self._too_soon(intent.target))
             device = await self._device(intent.target)
             own = device.get("status") in CALLS[intent.action][1] and _since(device, intent)
             return Accepted(None) if own else None

@@ -4,7 +4,7 @@ Page: falconpy.io/Usage/Falcon-Query-Language: ``field:'value'``, ``field:>'valu
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -58,19 +58,17 @@ def compile_filter(text: str, fields: Mapping[str, str]) -> Test:
 
 
 def _either(rest: list[re.Match[str]], fields: Mapping[str, str]) -> Test:
-    tests = [_both(rest, fields)]
-    while rest and rest[-1]["mark"] == ",":
-        rest.pop()
-        tests.append(_both(rest, fields))
-    return lambda row: any(test(row) for test in tests)
+    return _chain(rest, ",", lambda: _chain(rest, "+", lambda: _one(rest, fields), all), any)
 
 
-def _both(rest: list[re.Match[str]], fields: Mapping[str, str]) -> Test:
-    tests = [_one(rest, fields)]
-    while rest and rest[-1]["mark"] == "+":
+def _chain(
+    rest: list[re.Match[str]], mark: str, part: Callable[[], Test], how: Callable[[Iterator[bool]], bool]
+) -> Test:
+    tests = [part()]
+    while rest and rest[-1]["mark"] == mark:
         rest.pop()
-        tests.append(_one(rest, fields))
-    return lambda row: all(test(row) for test in tests)
+        tests.append(part())
+    return lambda row: how(test(row) for test in tests)
 
 
 def _one(rest: list[re.Match[str]], fields: Mapping[str, str]) -> Test:

@@ -64,6 +64,18 @@ async def test_a_device_is_not_looked_at_right_after_an_act(falcon: Any) -> None
     await adapter.close()
 
 
+async def test_an_act_whose_answer_is_lost_is_looked_for_when_the_sensor_has_settled(falcon: Any) -> None:
+    adapter, machine = adapter_of(falcon, timeout=0.2), falcon.machine()
+    falcon.fault("timeout-after-accept", machine, "endpoint.isolate", times=1)
+    intent = isolate(machine)
+    with pytest.raises(VendorError) as raised:
+        await adapter.apply(intent)
+    assert raised.value.kind == "unknown"
+    assert await adapter.find_own(intent) is not None
+    assert (await adapter.read_state(intent.target)).state == "isolated"
+    await adapter.close()
+
+
 async def test_who_looks_too_soon_leaves_the_sensor_pending(falcon: Any, http: httpx2.Client) -> None:
     hasty, machine = adapter_of(falcon, first_look=0), falcon.machine()
     await hasty.apply(isolate(machine))
