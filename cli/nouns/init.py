@@ -52,7 +52,7 @@ municipality_per_hour = 20          # and in one municipality; above that somebo
 # tenant = "prefecture/municipality"
 # trusted_for_containment = true    # its records may have a PC isolated
 
-# [vendors.defender]                # Microsoft Defender for Endpoint
+# [vendors.defender]                # Microsoft Defender for Endpoint; others: crowdstrike, trend (docs/howto)
 # base_url = "https://api.securitycenter.microsoft.com"
 # token_url = "https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"
 # client_id = ""

@@ -164,7 +164,7 @@ class _Importer:
             )  # fmt: skip
 
     def vendors(self, where: str, text: str) -> dict[str, str]:
-        """Read ``defender=ID;falcon=ID``."""
+        """Read ``defender=ID;crowdstrike=ID``."""
         found: dict[str, str] = {}
         for part in filter(None, (p.strip() for p in text.split(";"))):
             product, sign, ref = part.partition("=")

@@ -1,7 +1,8 @@
 """Vendors: one folder per product with ``adapter.py`` and ``simulator.py``. Entry points ``hinomi.vendors``.
 
 An adapter knows only base URL, token URL and credentials, and speaks CONTRACTS 7: an intent is planned,
-applied, looked for, verified. State is desired and observed; "sent" is never shown as "done".
+applied, looked for, verified. State is desired and observed; "sent" is never shown as "done". What adapters share is in
+`calls`, what simulators share in `hinomi.playbooks.simulators`.
 """
 
 from dataclasses import dataclass, field
