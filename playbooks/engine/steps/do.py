@@ -28,7 +28,7 @@ def start(turn: Turn) -> None:
     """Ask first, or write the intent; in shadow and simulate, write what would be sent."""
     step, engine, conn = turn.step, turn.engine, turn.conn
     action = actions.get(step.do or "")
-    found = targets(engine, conn, turn.incident, step.target or "")
+    found = targets(engine, conn, turn.incident, step.target or "", step.do or "")
     within = step.verify.within if step.verify else WITHIN
     detail = {"wait_verify": step.wait == "verify", "within": within.total_seconds(), "wanted": step.verify.state if step.verify else action.verifies,
               "on_failure": step.on_failure}  # fmt: skip
@@ -49,14 +49,20 @@ def start(turn: Turn) -> None:
         intend(engine, conn, turn.incident, turn.row, turn.now)
 
 
-def targets(engine: "Engine", conn: Connection, incident: Mapping[str, Any], name: str) -> dict[str, Any] | None:
-    """Return {vendor, target} of ``incident.endpoint`` or ``incident.file``; None if there is none to act on."""
+def targets(
+    engine: "Engine", conn: Connection, incident: Mapping[str, Any], name: str, action: str
+) -> dict[str, Any] | None:
+    """Return {vendor, target} of ``incident.endpoint`` or ``incident.file``; None if there is none to act on.
+
+    Of several products that know the device, it is the first in the settings that can do it.
+    """
     device = people.device_of(engine.directory(conn), incident)
     if device is None:
         return None
-    vendor = next((v for v in engine.adapters if v in device.vendors), None)
-    if vendor is None:
+    known = [one for one in engine.adapters if one in device.vendors]
+    if not known:
         return None
+    vendor = next((one for one in known if action in engine.adapters[one].capabilities()), known[0])
     target = {"device": device.id, "machine": device.vendors[vendor]}
     if name == "incident.endpoint":
         return {"vendor": vendor, "target": target}

@@ -45,6 +45,7 @@ class Site:
         self.clock = FakeClock(datetime.now(UTC) - timedelta(days=60))
         self.machines = {f"pc-{n}": edr.machine() for n in range(1, 5)}
         self.people, self.protected = list(PEOPLE), {"pc-4"}
+        self.other_ids: dict[str, str] = {}  # of other products, the same for every device
         self.settings = Settings.model_validate(
             {
                 "data": str(folder / "data"), "vendors": {"defender": edr.settings}, "playbooks": {"shipped": False, "folders": ["playbooks"]},
@@ -81,7 +82,15 @@ class Site:
             Tenant(SCHOOL, "東小学校", "school"),
         ]
         devices = [
-            Device(name, SCHOOL, name, name, "t1", protected=name in self.protected, vendors={"defender": machine})
+            Device(
+                name,
+                SCHOOL,
+                name,
+                name,
+                "t1",
+                protected=name in self.protected,
+                vendors={"defender": machine, **self.other_ids},
+            )
             for name, machine in self.machines.items()
         ]
         return Directory(tenants=tenants, people=self.people, devices=devices)

@@ -401,6 +401,28 @@ def test_an_act_that_must_happen_once_is_repeated_only_if_it_was_certainly_not_t
     assert site.edr.actions(machine) == ([("StopAndQuarantineFile", "Succeeded")] if outcome == "verified" else [])
 
 
+def test_an_act_goes_to_the_product_that_can_do_it(site: Any) -> None:
+    falcon = {"base_url": "http://127.0.0.1:9", "client_id": "app", "client_secret": "s3cret"}
+    both = {"crowdstrike": falcon, **site.settings.vendors}
+    site.settings, site.other_ids = site.settings.model_copy(update={"vendors": both}), {"crowdstrike": "f" * 32}
+    site.open("  - {id: clean, do: endpoint.quarantine_file, target: incident.file}\n" + ISOLATE % "")
+    site.hit(event={"event.kind": "alert", "file.hash.sha1": "a" * 40})
+    site.drive(lambda: site.step("clean")["outcome"])
+    assert (site.step("clean")["vendor"], site.step("clean")["outcome"]) == ("defender", "verified")
+    site.drive(lambda: site.step("isolate"))
+    assert site.step("isolate")["vendor"] == "crowdstrike"  # of two that can, the first in the settings
+
+
+def test_what_no_product_of_a_device_can_do_is_a_task_for_people(site: Any) -> None:
+    falcon = {"base_url": "http://127.0.0.1:9", "client_id": "app", "client_secret": "s3cret"}
+    site.settings = site.settings.model_copy(update={"vendors": {"crowdstrike": falcon}})
+    site.other_ids = {"crowdstrike": "f" * 32}
+    site.open("  - {id: clean, do: endpoint.quarantine_file, target: incident.file}\n")
+    site.hit(event={"event.kind": "alert", "file.hash.sha1": "a" * 40})
+    site.drive(lambda: site.rows(t.wait, kind="task", state="open"))
+    assert site.step("clean")["outcome"] == "manual"
+
+
 def test_a_closed_incident_holds_nothing(site: Any) -> None:
     site.open(ISOLATE % "").hit()
     site.drive(lambda: site.state_of("isolate") == "verified")
