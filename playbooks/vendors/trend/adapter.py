@@ -7,6 +7,7 @@ that waits for an approval in the console is under way, not failed. Only scans c
 The block list is the whole customer's and quarantines nothing on one endpoint: that is left to people.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
@@ -81,7 +82,7 @@ class Trend:
         return Accepted(_last(response.headers.get("operation-location", "")))
 
     async def _there_already(self, intent: Intent) -> Accepted | None:
-        opened = await self._open(intent.target)
+        opened, state = await asyncio.gather(self._open(intent.target), self._reached(intent.target))
         if intent.action in OPPOSITE:
             opened = [task for task in opened if _kind(task) in OPPOSITE]  # a scan stands in nobody's way
         for task in opened:
@@ -90,7 +91,7 @@ class Trend:
         if opened or intent.action not in OPPOSITE:  # the opposite comes first; where it leads is not known yet
             return None
         reached = {"endpoint.isolate": "isolated", "endpoint.release": "released"}[intent.action]
-        return Accepted(None, adopted=True) if await self._reached(intent.target) == reached else None
+        return Accepted(None, adopted=True) if state == reached else None
 
     async def find_own(self, intent: Intent) -> Accepted | None:
         """Return our own earlier task, by its tag: descriptions can be read, not asked for."""
@@ -112,11 +113,11 @@ class Trend:
 
     async def read_state(self, target: dict[str, str]) -> Observation:
         """Return the endpoint's state, or where its newest open task leads."""
+        opened, state = await asyncio.gather(self._open(target), self._reached(target))
         now = iso(SystemClock().now())
-        for task in await self._open(target):
+        for task in opened:
             if waiting := WAITING.get(_kind(task)):
                 return Observation(waiting, now, _said(task), str(task["id"]))
-        state = await self._reached(target)
         return Observation(state, now, state)
 
     async def verify(self, intent: Intent, vendor_id: str | None) -> Observation:
