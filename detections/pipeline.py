@@ -146,11 +146,7 @@ def _all(parts: list[SigmaDetection]) -> SigmaDetection:
 
 def _linked(parts: list[SigmaDetection], value: SigmaType) -> SigmaDetection:
     """Return any of them; of a value that asks that nothing is there, all."""
-    nothing = (
-        isinstance(value, SigmaNull)
-        or (isinstance(value, SigmaExists) and not value.exists)
-        or _plain(value) == ("eq", "")
-    )
+    nothing = isinstance(value, SigmaNull) or (isinstance(value, SigmaExists) and not value.exists)
     return _all(parts) if nothing else _any(parts)
 
 
@@ -176,7 +172,7 @@ def _typed(kind: str, operand: Any) -> SigmaType:
     """Return the value of a comparison that a field map made."""
     if kind == "present":
         return SigmaExists(True)
-    if kind == "eq" and operand == "":
+    if kind == "null":
         return SigmaNull()
     if kind == "eq" and operand in ("true", "false"):
         return SigmaBool(operand == "true")

@@ -90,7 +90,7 @@ VIAS: Mapping[str, str] = {
 }
 STATES: Mapping[str, str] = {
     "isolated": "隔離済み（確認済）",
-    "released": "解除済み（接続中）",
+    "released": "隔離していない（接続中）",
     "pending_isolation": "隔離を要求中（未確認）",
     "pending_release": "解除を要求中（未確認）",
     "unknown": "不明（確認できていません）",
