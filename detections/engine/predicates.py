@@ -23,7 +23,9 @@ class Unsupported(ValueError):
     """Something in a rule that is refused, with the reason."""
 
 
-_UNSEARCHED = frozenset({"event.original", "hinomi.original.base64"})
+#: Fields that hold the record again: unbound keywords are not looked for there.
+UNSEARCHED = ("event.original", "hinomi.original.base64")
+TOO_DEEP = "(nested too deeply)"
 Virtual = Mapping[str, Callable[[Event], list[str]]]
 Predicate = Callable[["View"], bool]
 _OPTIONS = re2.Options()
@@ -48,9 +50,7 @@ class View:
         found = self._texts.get(name)
         if found is None:
             made = self._virtual.get(name)
-            value: Any = made(self.event) if made else self.event.get(name)
-            values = value if isinstance(value, list) else () if value is None else (value,)
-            found = self._texts[name] = [_text(item) for item in values]
+            found = self._texts[name] = texts_of(made(self.event) if made else self.event.get(name))
         return found
 
     def folded(self, name: str) -> list[str]:
@@ -62,21 +62,33 @@ class View:
 
     def words(self, *, cased: bool = False) -> list[str]:
         """Return every value of the event, case-folded unless ``cased``, for unbound keywords."""
-        if cased:
-            return [text for name in self.event if name not in _UNSEARCHED for text in self.texts(name)]
-        if self._words is None:
-            self._words = [text for name in self.event if name not in _UNSEARCHED for text in self.folded(name)]
+        if cased or self._words is None:
+            own = [value for name, value in self.event.items() if name not in UNSEARCHED]
+            words = [text for value in own for text in texts_of(value)]
+            if cased:
+                return words
+            self._words = [text.casefold() for text in words]
         return self._words
 
 
-def _text(value: Any) -> str:
+def texts_of(value: Any) -> list[str]:
+    """Return a field's values as text; nothing is none."""
+    values = value if isinstance(value, list) else () if value is None else (value,)
+    return [text_of(item) for item in values]
+
+
+def text_of(value: Any) -> str:
+    """Return a value as text: truth in lower case, whole numbers without a point."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value)
+    try:
+        return str(value)
+    except RecursionError:
+        return TOO_DEEP
 
 
 def compile_re(pattern: str) -> Any:
@@ -92,6 +104,19 @@ def compile_re(pattern: str) -> Any:
         said = said.decode("utf-8", "replace") if isinstance(said, bytes) else said
         hint = "there are no look-around, atomic groups or back-references, and at most 1000 repeats"
         raise Unsupported(f"regular expression refused by RE2: {said} ({hint})") from error
+
+
+def searcher(pattern: str) -> Callable[[str], bool]:
+    """Return whether an expression stands in a text; half a surrogate pair, which UTF-8 has not, is U+FFFD there."""
+    search = compile_re(pattern).search
+
+    def run(text: str) -> bool:
+        try:
+            return search(text) is not None
+        except UnicodeEncodeError:
+            return search(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")) is not None
+
+    return run
 
 
 def build(node: Node) -> Predicate:
@@ -178,8 +203,7 @@ def _atom(field: str, kind: str, operand: Any) -> Predicate:
 
 
 def _regex(field: str, pattern: str, *, cased: bool = True) -> Predicate:
-    search = compile_re(pattern).search
-    return _over(field, lambda text: search(text) is not None, cased=cased)
+    return _over(field, searcher(pattern), cased=cased)
 
 
 def _cidr(field: str, network_text: str) -> Predicate:
@@ -263,5 +287,5 @@ def _word(kind: str, operand: str) -> Predicate:
         return lambda view: any(operand in text for text in view.words(cased=cased))
     if base not in ("word_re", "word_glob"):
         raise Unsupported(f"keyword comparison {kind!r} is not supported")
-    search = compile_re(operand).search
-    return lambda view: any(search(text) is not None for text in view.words(cased=cased))
+    search = searcher(operand)
+    return lambda view: any(search(text) for text in view.words(cased=cased))

@@ -1,30 +1,23 @@
 """The compiled set: events meet only the rules of their log source, each an exact predicate."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from threading import Lock
 
 import msgspec
-import re2
 
 from hinomi.detections import MatchResult, RuleFault
+from hinomi.detections.engine.building import Building
 from hinomi.detections.engine.compiling import Compiled, columns
-from hinomi.detections.engine.predicates import Predicate, Unsupported, View, build
-from hinomi.detections.fieldmap import Condition, Product, VendorAlerts, fieldmaps
+from hinomi.detections.engine.matching import Matcher
+from hinomi.detections.fieldmap import Product, VendorAlerts, fieldmaps
 from hinomi.event import Event
 from hinomi.hits import RuleInfo
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """A rule ready to match."""
-
-    info: RuleInfo
-    predicate: Predicate
-
-
 @dataclass
-class SimpleRuleSet:
+class CompiledRules:
     """An immutable set (but for rules that failed on an event, which disable themselves)."""
 
     generation: int
@@ -34,61 +27,28 @@ class SimpleRuleSet:
     fields: frozenset[str]
     correlations: Sequence[Compiled]
     compiled: Mapping[str, Compiled]
-    _routed: list[tuple[Condition, Loaded]] = field(default_factory=list)
-    _keys: Sequence[str] = ()
-    _virtual: Mapping[str, Callable[[Event], list[str]]] = field(default_factory=dict)
-    _buckets: dict[tuple[Any, ...], list[Loaded]] = field(default_factory=dict)
-    _broken: set[str] = field(default_factory=set)
+    building: Building
+    matcher: Matcher
+    _infos: Sequence[RuleInfo]
+    _lock: Lock = field(default_factory=Lock)
 
     def match(self, events: Sequence[Event]) -> MatchResult:
         """Match a block's events; a rule that fails on one is disabled and named."""
         hits: list[tuple[int, RuleInfo]] = []
-        faults: list[RuleFault] = []
-        for index, event in enumerate(events):
-            view = None
-            for loaded in self._bucket(event):
-                view = view or View(event, self._virtual)
-                if loaded.info.id in self._broken:
-                    continue
-                try:
-                    if loaded.predicate(view):
-                        hits.append((index, loaded.info))
-                except (ValueError, TypeError, RecursionError, re2.error) as error:
-                    self._broken.add(loaded.info.id)
-                    faults.append(RuleFault(loaded.info.id, "", f"failed on an event: {error}"))
-            if event.get("event.kind") == "alert":
-                hits.append((index, vendor_rule(event)))
+        match, infos = self.matcher.match, self._infos
+        with self._lock:
+            for index, event in enumerate(events):
+                for number in match(event):
+                    hits.append((index, infos[number]))
+                if event.get("event.kind") == "alert":
+                    hits.append((index, vendor_rule(event)))
+            faults = [RuleFault(infos[number].id, "", reason) for number, reason in self.matcher.faults]
+            self.matcher.faults.clear()
         return MatchResult(hits, faults)
 
-    def only(self, rules: Collection[str]) -> "SimpleRuleSet":
+    def only(self, rules: Collection[str]) -> "CompiledRules":
         """Return a set of these rules alone."""
         return make(self.generation, [self.compiled[name] for name in rules], ())
-
-    def _bucket(self, event: Event) -> list[Loaded]:
-        key = tuple(tuple(value) if isinstance(value := event.get(name), list) else value for name in self._keys)
-        try:
-            found = self._buckets.get(key)
-        except TypeError:  # an object where one word is expected: no memo
-            return self._select(event)
-        if found is None:
-            if len(self._buckets) > 10_000:
-                self._buckets.clear()
-            found = self._buckets[key] = self._select(event)
-        return found
-
-    def _select(self, event: Event) -> list[Loaded]:
-        found: dict[str, Loaded] = {}
-        values = {name: _words(event.get(name)) for name in self._keys}
-        for condition, loaded in self._routed:
-            if all(value in values[name] for name, value in condition):
-                found[loaded.info.id] = loaded
-        return list(found.values())
-
-
-def _words(value: Any) -> frozenset[str]:
-    """Return a field's values as routes ask for them; a missing one is the empty word."""
-    items = value if isinstance(value, list) else () if value is None else (value,)
-    return frozenset(str(item).casefold() for item in items) or frozenset({""})
 
 
 def vendor_rule(event: Event) -> RuleInfo:
@@ -111,8 +71,10 @@ def vendor_rule(event: Event) -> RuleInfo:
     )
 
 
-def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) -> SimpleRuleSet:
-    """Build the predicates of compiled rules; each fault disables that rule alone."""
+def make(
+    generation: int, compiled: Sequence[Compiled], contain: Sequence[str], cache: Path | None = None
+) -> CompiledRules:
+    """Build the matcher of compiled rules, with what is kept in ``cache``; each fault disables that rule alone."""
     faults: list[RuleFault] = [RuleFault(rule.info.id, rule.where, rule.fault) for rule in compiled if rule.fault]
     good = [rule for rule in compiled if not rule.fault]
     by_id: dict[str, Compiled] = {}
@@ -120,24 +82,13 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
         first = by_id.setdefault(rule.info.id, rule)
         if first is not rule:
             faults.append(RuleFault(rule.info.id, rule.where, f"this id is there already, in {first.where}"))
-    routed: list[tuple[Condition, Loaded]] = []
-    infos: dict[str, RuleInfo] = {}
-    for rule in by_id.values():
-        info = _final_info(rule, contain)
-        infos[info.id] = info
-        if rule.tree is None:
-            continue
-        try:
-            loaded = Loaded(info, build(rule.tree))
-        except Unsupported as error:
-            faults.append(RuleFault(info.id, rule.where, str(error)))
-            del infos[info.id]
-            continue
-        routed += [(tuple((name, value.casefold()) for name, value in route), loaded) for route in rule.routes]
+    infos = {rule.info.id: _final_info(rule, contain) for rule in by_id.values()}
+    matched = [rule for rule in by_id.values() if rule.tree is not None]
     virtual = {
         name: make for _, table in fieldmaps if isinstance(table, Product) for name, make in table.virtual.items()
     }
-    return SimpleRuleSet(
+    building = Building(matched, virtual, cache)
+    return CompiledRules(
         generation=generation,
         rules=infos,
         unmapped={rule.info.id: rule.unmapped for rule in by_id.values() if rule.unmapped},
@@ -147,9 +98,9 @@ def make(generation: int, compiled: Sequence[Compiled], contain: Sequence[str]) 
             msgspec.structs.replace(rule, info=infos[rule.info.id]) for rule in by_id.values() if rule.correlation
         ],
         compiled=by_id,
-        _routed=routed,
-        _keys=sorted({name for condition, _ in routed for name, _ in condition}),
-        _virtual=virtual,
+        building=building,
+        matcher=building.matcher(),
+        _infos=[infos[rule.info.id] for rule in matched],
     )
 
 
@@ -158,4 +109,4 @@ def _final_info(rule: Compiled, contain: Sequence[str]) -> RuleInfo:
     return msgspec.structs.replace(info, contain="auto" if info.contain == "auto" or info.id in contain else "never")
 
 
-__all__ = ["Loaded", "SimpleRuleSet", "make", "vendor_rule"]
+__all__ = ["CompiledRules", "make", "vendor_rule"]

@@ -1,13 +1,16 @@
 """Rule folders: faults named and alone, changes seen between blocks, compiled rules kept without pySigma."""
 
+import gc
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hinomi.detections import load, samples
+from hinomi.detections.fieldmap import Product, fieldmaps
 from hinomi.hits import RuleInfo
 from hinomi.settings import Rules, Settings
 
@@ -74,6 +77,19 @@ def test_a_change_is_seen_and_gets_a_new_generation(site: Any) -> None:
     assert hits(rules.current(), "after, a new text") == []
 
 
+def test_a_set_that_was_replaced_is_gone(site: Any) -> None:
+    site.write("a", rule(1, "before"))
+    rules = site.load()
+    first = rules.current()
+    assert hits(first, "before") == ["1"]
+    matcher = weakref.ref(first.matcher)
+    del first
+    site.write("a", rule(1, "after, a new text"))
+    rules.current()
+    gc.collect()
+    assert matcher() is None
+
+
 def test_a_start_does_not_import_pysigma(site: Any) -> None:
     site.write("a", rule(1))
     program = (
@@ -85,19 +101,25 @@ def test_a_start_does_not_import_pysigma(site: Any) -> None:
     assert run.stdout.split("\n")[-2].endswith("0 False")
 
 
-def test_a_rule_that_fails_on_an_event_disables_itself_and_is_named(site: Any) -> None:
-    site.write("a", rule(1), rule(2))
+def test_a_rule_that_fails_on_an_event_disables_itself_and_is_named(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def brittle(event: dict[str, Any]) -> list[str]:
+        return [str(int(event["message"]))]  # no good for a text
+
+    product = Product(
+        route=lambda category, service: [(("event.dataset", "x.y"),)],
+        names=lambda name, category, service: (name,),
+        virtual={"brittle": brittle},
+    )
+    monkeypatch.setitem(fieldmaps._items, "brittle", product)
+    detection = {"s": {"brittle": "7"}, "condition": "s"}
+    site.write("a", rule(1, detection=detection, logsource={"product": "brittle"}), rule(2, "x"))
     ruleset = site.load().current()
-
-    def fail(view: Any) -> bool:
-        raise ValueError("no good")
-
-    bucket = ruleset._bucket(BASE)
-    object.__setattr__(bucket[0], "predicate", fail)
+    assert hits(ruleset, "7") == ["1"]
     result = ruleset.match([BASE | {"message": "x"}] * 2)
     assert [info.id[-1] for _, info in result.hits] == ["2", "2"]
     assert [fault.rule[-1] for fault in result.faults] == ["1"]
-    assert "no good" in result.faults[0].reason
+    assert "invalid literal" in result.faults[0].reason
+    assert hits(ruleset, "7") == []
 
 
 def test_only_shipped_and_named_rules_contain_by_themselves(site: Any) -> None:

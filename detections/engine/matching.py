@@ -1,0 +1,109 @@
+"""One event against the rules of its bucket: candidates by their literals, then the exact predicate of each.
+
+Two ways with the same answers: `LineMatcher` in pure Python over Hyperscan, and the native one
+(`hinomi.detections.engine.native`). `hinomi.detections.engine.reference` is the plain meaning of both.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import re2
+
+from hinomi.detections.engine.joined import Compiler, Fast, Fields, Joined, Odd
+from hinomi.detections.engine.predicates import Node, Predicate, View, Virtual, build
+from hinomi.detections.engine.routing import Bucket, Router
+from hinomi.event import Event
+
+if TYPE_CHECKING:
+    from hinomi.detections.engine.linefilter import LineFilter
+
+#: What a predicate may raise on an event: the rule is disabled, alone.
+FAILURES = (ArithmeticError, ValueError, TypeError, KeyError, AttributeError, RecursionError, re2.error)
+Tree = Callable[[int], Node]
+
+
+class Matcher(Protocol):
+    """Finds the rules, by number, that match an event. One thread at a time."""
+
+    faults: list[tuple[int, str]]
+    """(rule, reason) of those that failed since somebody took this list; they match nothing any more."""
+
+    def match(self, event: Event) -> Sequence[int]:
+        """Return the matching rules, ascending."""
+        ...
+
+
+class Exact:
+    """The simple predicates of rules, made when first needed, and the rules that failed."""
+
+    def __init__(self, tree: Tree, virtual: Virtual):
+        self.tree, self.virtual = tree, virtual
+        self.broken: set[int] = set()
+        self.faults: list[tuple[int, str]] = []
+        self._predicates: dict[int, Predicate] = {}
+
+    def holds(self, number: int, view: View) -> bool:
+        """Tell whether a rule matches; one that fails is disabled."""
+        if number in self.broken:
+            return False
+        predicate = self._predicates.get(number)
+        if predicate is None:
+            predicate = self._predicates[number] = build(self.tree(number))
+        try:
+            return predicate(view)
+        except FAILURES as error:
+            self.broken.add(number)
+            self.faults.append((number, f"failed on an event: {error}"))
+            return False
+
+
+class LineMatcher:
+    """The matcher in pure Python."""
+
+    def __init__(self, exact: Exact, router: Router, line_filter: "LineFilter", weigh: Callable[[Node], float]):
+        self._exact, self._router, self._search = exact, router, line_filter.search
+        self._fields = Fields()
+        self._compiler = Compiler(self._fields, weigh)
+        self._met = [[(self._compiler.literal(literal), rules) for literal, rules in met] for met in line_filter.met]
+        self._fast: dict[int, Fast] = {}
+        self.faults = exact.faults
+
+    def match(self, event: Event) -> Sequence[int]:
+        """Return the matching rules, ascending."""
+        bucket = self._router.bucket(event)
+        if not bucket.members:
+            return ()
+        joined = Joined(event, self._exact.virtual, self._fields)
+        numbers = self._candidates(joined, bucket)
+        if not numbers:
+            return ()
+        found: list[int] = []
+        fast, broken = self._fast, self._exact.broken
+        for number in sorted(numbers):
+            predicate = fast.get(number) or self._compile(number)
+            try:
+                if predicate(joined) and number not in broken:
+                    found.append(number)
+            except (Odd, *FAILURES):  # the plain predicate asks in another order, and may not fail
+                if self._exact.holds(number, joined.view):
+                    found.append(number)
+        return found
+
+    def _candidates(self, joined: Joined, bucket: Bucket) -> set[int]:
+        """Return the rules of which a literal stands where it must; one look spares all the rules that know it."""
+        candidates = set(bucket.always)
+        members = bucket.members
+        for pattern in self._search(joined.event):
+            for place, rules in self._met[pattern]:
+                if members.isdisjoint(rules):
+                    continue
+                try:
+                    if place is None or place[1] in joined[place[0]]:
+                        candidates |= rules & members
+                except Odd:
+                    candidates |= rules & members
+        return candidates
+
+    def _compile(self, number: int) -> Fast:
+        predicate = self._fast[number] = self._compiler.compile(self._exact.tree(number))
+        return predicate
