@@ -1,9 +1,10 @@
 """Rule folders to a rule set: shipped, of other packages, of the settings; watched for changes.
 
 Compiled rules are kept as data (msgpack), keyed by content, in a folder only we may read: a second
-start does not import pySigma. Reading files and compiling one rule never stops at a fault of another.
+start reads no YAML. Reading files and compiling one rule never stops at a fault of another.
 """
 
+import gc
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -63,6 +64,8 @@ class RuleFolders:
             compiled = [rule for _, rules in self._files.values() for rule in rules]
             compiled = prepare(compiled, self._settings.rules.lists, today)
             self._set = make(generation, compiled, self._settings.rules.contain, self._cache)
+            gc.collect()
+            gc.freeze()  # rules live long, and are many: no later pass of the collector walks through them
             log.get().info(
                 "rules.loaded", generation=generation, rules=len(self._set.rules), faults=len(self._set.faults)
             )
