@@ -5,8 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from hinomi.collectors.sources.file import FileSettings
-from hinomi.collectors.sources.pull import PullSettings
+from hinomi.collectors.sources import sources
 from hinomi.settings import Settings, SourceSettings
 
 HEAD = """\
@@ -28,8 +27,9 @@ def settings_reference() -> str:
         "A door. What belongs to one kind stands beside these keys.\n",
         *_rows(SourceSettings),
     ]
-    for kind, model in (("file", FileSettings), ("pull", PullSettings)):
-        parts += [f'\n### kind = "{kind}"\n', *_rows(model)]
+    for kind, source in sources:
+        if keys := getattr(source, "keys", None):
+            parts += [f'\n### kind = "{kind}"\n', *_rows(keys)]
     return "\n".join(parts) + "\n"
 
 

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from hinomi import log
 from hinomi.clock import from_micros, iso, parse_iso
 from hinomi.collectors.decoding import decode
+from hinomi.collectors.envelopes import Envelope, envelopes
 from hinomi.collectors.formats import Format, formats
 from hinomi.collectors.values import clean, safe
 from hinomi.directory import Directory
@@ -54,25 +57,26 @@ class Reader:
     def read_each(self, block: Block, directory: Directory) -> Iterator[list[Event]]:
         """Yield the events of each record of a block."""
         settings = self._sources.get(block.source)
-        encoding, zone = (settings.encoding, settings.zone) if settings else ("", "Asia/Tokyo")
+        encoding, zone, header = (
+            (settings.encoding, settings.zone, settings.header) if settings else ("", "Asia/Tokyo", "")
+        )
         ceiling = settings.tenant if settings else ""
         candidates = self._of(block.source)
-        for record in block.records(encoding=encoding, zone=zone):
-            yield self._read(record, candidates, directory, ceiling, settings)
+        envelope = envelope_of(settings)
+        for record in block.records(encoding=encoding, zone=zone, header=header):
+            yield self._read(record, candidates, envelope, directory, ceiling, settings)
 
     def _read(
         self,
         record: RawRecord,
         candidates: Sequence[tuple[str, Format]],
+        envelope: Envelope | None,
         directory: Directory,
         ceiling: str,
         settings: SourceSettings | None,
     ) -> list[Event]:
-        found, faults = _parse(record, candidates)
-        if not found:
-            found = [_unparsed(faults)]
         made = []
-        for index, raw_event in enumerate(found):
+        for index, raw_event in enumerate(_parse(record, candidates, envelope)):
             event = _finish(raw_event, record, index)
             if settings is not None and settings.retention_days:
                 event["hinomi.retention"] = settings.retention_days
@@ -81,7 +85,37 @@ class Reader:
         return made
 
 
-def _parse(record: RawRecord, candidates: Sequence[tuple[str, Format]]) -> tuple[list[Event], list[str]]:
+def envelope_of(settings: SourceSettings | None) -> Envelope | None:
+    """Return what the records of a source travel in: as it says, else what is named like its kind."""
+    if settings is None:
+        return None
+    if settings.envelope:
+        return envelopes.get(settings.envelope)
+    return envelopes.get(settings.kind) if settings.kind in envelopes else None
+
+
+def _parse(
+    record: RawRecord, candidates: Sequence[tuple[str, Format]], envelope: Envelope | None = None
+) -> Sequence[Event]:
+    """Return the events of a record, at least one; what the envelope said is in each that does not say it itself."""
+    if envelope is None:
+        found, faults = _try(record, candidates)
+        return found or [_unparsed(faults)]
+    payloads, facts = envelope(record)
+    for payload in payloads:
+        found, faults = _try(msgspec.structs.replace(record, raw=payload, facts=facts), candidates)
+        if found:
+            break
+    else:
+        found = [{**_unparsed(faults), "message": decode(payloads[0], record.encoding).text}]
+    for event in found:
+        for name, value in facts.items():
+            if event.get(name) in (None, ""):
+                event[name] = value
+    return found
+
+
+def _try(record: RawRecord, candidates: Sequence[tuple[str, Format]]) -> tuple[list[Event], list[str]]:
     faults: list[str] = []
     for name, parse in candidates:
         try:
@@ -161,8 +195,8 @@ def _keep_original(event: Event, record: RawRecord, truncated: list[str]) -> Non
         event["hinomi.original.base64"] = base64.b64encode(record.raw).decode()
 
 
-def explain(record: RawRecord, name: str | None = None) -> list[dict[str, Any]]:
+def explain(record: RawRecord, name: str | None = None, envelope: str = "") -> list[dict[str, Any]]:
     """Return what a format (None: the first that takes it) makes of a record, for `hinomi format try`."""
     candidates = [(name, formats.get(name))] if name else list(formats)
-    found, faults = _parse(record, candidates)
-    return [_finish(event, record, index) for index, event in enumerate(found or [_unparsed(faults)])]
+    found = _parse(record, candidates, envelopes.get(envelope) if envelope else None)
+    return [_finish(event, record, index) for index, event in enumerate(found)]

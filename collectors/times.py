@@ -15,6 +15,13 @@ _LOOSE = re.compile(
 #: Seconds or milliseconds since 1970, also as .NET writes them: ``/Date(1700000000000)/``.
 _EPOCH = re.compile(r"(?:/Date\()?(\d{10}|\d{13})(?:\)/)?", re.ASCII)
 
+MONTHS = {
+    name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)
+}  # not the machine's locale
+#: As syslog and i-FILTER write times: no year, no zone.
+_NO_YEAR = re.compile(r"([A-Za-z]{3}) {1,2}(\d{1,2}) (\d{1,2}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?", re.ASCII)
+_CLF = re.compile(r"(\d{1,2})/([A-Za-z]{3})/(\d{4}):(\d{1,2}):(\d\d:\d\d(?:\.\d+)?)(?: ([+-]\d\d:?\d\d))?", re.ASCII)
+
 
 @lru_cache(maxsize=64)
 def zone_of(name: str) -> ZoneInfo:
@@ -49,6 +56,42 @@ def to_iso(text: str, zone: str = "UTC") -> str | None:
         return iso(moment)
     except (OverflowError, ValueError):
         return None
+
+
+@lru_cache(maxsize=1024)
+def to_iso_near(text: str, zone: str, day: int) -> str | None:
+    """Return ISO UTC of ``Nov 25 10:00:00``, a time without a year, in the year nearest to a day (days since 1970)."""
+    found = _NO_YEAR.fullmatch(text.strip())
+    if found is None or found[1].title() not in MONTHS:
+        return None
+    near = datetime.fromtimestamp(day * 86_400 + 43_200, UTC)
+    fraction = (found[6] or "").ljust(6, "0")[:6]
+    moments = []
+    for year in (near.year - 1, near.year, near.year + 1):
+        try:
+            moments.append(
+                datetime(
+                    year, MONTHS[found[1].title()], int(found[2]), int(found[3]), int(found[4]), int(found[5]), int(fraction),
+                    zone_of(zone),
+                )
+            )  # fmt: skip
+        except ValueError:  # no such day in that year
+            continue
+    return iso(min(moments, key=lambda moment: abs(moment - near))) if moments else None
+
+
+def day_of(received: int) -> int:
+    """Return the day (since 1970) of microseconds since 1970."""
+    return received // 86_400_000_000
+
+
+def to_iso_clf(text: str, zone: str = "UTC") -> str | None:
+    """Return ISO UTC of ``19/Sep/2017:19:26:56 +0900``, as web servers write it; None if it is no such time."""
+    found = _CLF.fullmatch(text.strip())
+    if found is None or found[2].title() not in MONTHS:
+        return None
+    text = f"{found[3]}-{MONTHS[found[2].title()]:02}-{int(found[1]):02}T{int(found[4]):02}:{found[5]}{found[6] or ''}"
+    return to_iso(text, zone)
 
 
 def _of_epoch(number: int) -> str:

@@ -20,6 +20,7 @@ class RawRecord(msgspec.Struct, frozen=True, gc=False):
     ``place`` says where it came from (``<file id>:<offset>``, ``<batch id>:<index>``,
     ``<cursor>:<index>``); ``context`` is what it needs from its file (a CSV header);
     ``received`` is in microseconds since 1970; ``encoding`` and ``zone`` are those declared for its source.
+    ``facts`` are what its envelope said (a syslog header), as fields of an event.
     """
 
     raw: bytes
@@ -29,6 +30,7 @@ class RawRecord(msgspec.Struct, frozen=True, gc=False):
     context: str | None = None
     encoding: str = ""
     zone: str = "Asia/Tokyo"
+    facts: Event | None = None
 
 
 class Block(msgspec.Struct, frozen=True):
@@ -41,10 +43,11 @@ class Block(msgspec.Struct, frozen=True):
     context: str | None = None
     backfill: bool = False
 
-    def records(self, *, encoding: str = "", zone: str = "Asia/Tokyo") -> list[RawRecord]:
-        """Return the block's records, with what is declared for their source."""
+    def records(self, *, encoding: str = "", zone: str = "Asia/Tokyo", header: str = "") -> list[RawRecord]:
+        """Return the block's records, with what is declared for their source (a header only where they have none)."""
+        context = self.context or header or None
         return [
-            RawRecord(raw, self.source, place, self.received, self.context, encoding, zone)
+            RawRecord(raw, self.source, place, self.received, context, encoding, zone)
             for place, raw in zip(self.places, self.raws, strict=True)
         ]
 

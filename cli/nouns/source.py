@@ -6,7 +6,7 @@ from hinomi.cli.client import Client
 from hinomi.cli.options import configured, examples, listed
 from hinomi.cli.output import show
 
-COLUMNS = ("name", "kind", "formats", "tenant", "trusted", "records", "bytes", "last", "waiting")
+COLUMNS = ("name", "kind", "formats", "tenant", "trusted", "records", "bytes", "last", "waiting", "dropped")
 
 
 @click.group("source", epilog=examples("source list", "source list -o json"))

@@ -8,11 +8,16 @@ it may go on only after `Sink.put` has returned.
 from asyncio import Event as Stop
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from hinomi.clock import Clock
+from hinomi.errors import ConfigError
 from hinomi.registry import Registry
 from hinomi.settings import Settings, SourceSettings
+
+Keys = TypeVar("Keys", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,10 @@ class Sink(Protocol):
         """
         ...
 
+    def dropped(self, count: int) -> None:
+        """Count records that could not be taken; only a source whose sender cannot wait (UDP) may drop any."""
+        ...
+
     def state(self, key: str) -> bytes | None:
         """Return what this source saved under ``key``."""
         ...
@@ -59,8 +68,24 @@ class SourceContext:
     clock: Clock
 
 
+def own_settings(model: type[Keys], context: SourceContext) -> Keys:
+    """Return the keys that belong to a source's kind.
+
+    Raises:
+        ConfigError: Naming every key that does not fit.
+    """
+    try:
+        return model(**context.settings.own())
+    except ValidationError as error:
+        faults = "; ".join(
+            ": ".join(part for part in (".".join(map(str, e["loc"])), e["msg"].removeprefix("Value error, ")) if part)
+            for e in error.errors()
+        )
+        raise ConfigError(faults, hint=", ".join(model.model_fields)) from error
+
+
 class Source(Protocol):
-    """One configured door. Its class validates ``context.settings.own()`` with a pydantic model of its own."""
+    """One configured door. Its class may name the pydantic model of its own keys as ``keys``: they are documented."""
 
     async def run(self, sink: Sink, stop: Stop) -> None:
         """Bring records until ``stop`` is set; errors that pass are retried inside, with backoff and a log line.

@@ -21,12 +21,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hinomi import log
 from hinomi.collectors.framings import Cut, StreamFraming, WholeFraming, framings
-from hinomi.collectors.sources import Batch, Sink, SourceContext, sources
-from hinomi.errors import ConfigError
+from hinomi.collectors.sources import Batch, Sink, SourceContext, own_settings, sources
 
 CHUNK = 1 << 20
 PRINT = 4096
@@ -87,12 +86,10 @@ def fingerprint(file: BinaryIO, start: int, length: int) -> str:
 class FileSource:
     """All files that fit the paths."""
 
+    keys = FileSettings
+
     def __init__(self, context: SourceContext):
-        try:
-            self.own = FileSettings(**context.settings.own())
-        except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(faults, hint="path, poll, linger") from error
+        self.own = own_settings(FileSettings, context)
         paths = [self.own.path] if isinstance(self.own.path, str) else self.own.path
         self.patterns = [str(context.all.base / path) for path in paths]
         self.name, self.settings = context.name, context.settings

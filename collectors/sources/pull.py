@@ -9,11 +9,11 @@ import random
 from asyncio import Event as Stop
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from hinomi import log
 from hinomi.collectors.pulls import Page, PullApi, PullError, pulls
-from hinomi.collectors.sources import Batch, Sink, SourceContext, sources
+from hinomi.collectors.sources import Batch, Sink, SourceContext, own_settings, sources
 from hinomi.errors import ConfigError
 
 SEEN = 5000
@@ -36,12 +36,10 @@ class PullSettings(BaseModel):
 class PullSource:
     """One vendor's listing."""
 
+    keys = PullSettings
+
     def __init__(self, context: SourceContext):
-        try:
-            self.own = PullSettings(**context.settings.own())
-        except ValidationError as error:
-            faults = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise ConfigError(faults, hint="api, vendor, interval") from error
+        self.own = own_settings(PullSettings, context)
         if self.own.vendor not in context.all.vendors:
             raise ConfigError(f"no table [vendors.{self.own.vendor}]", hint="add it with base_url and credentials")
         self.name = context.name

@@ -52,6 +52,7 @@ class Statistics:
     bytes: int = 0
     last: str = ""
     waiting: int = 0
+    dropped: int = 0
 
 
 @dataclass
@@ -208,6 +209,10 @@ class SourceSink:
         self.statistics.bytes += pending.size
         if batch.records:
             self.statistics.last = iso(from_micros(micros()))
+
+    def dropped(self, count: int) -> None:
+        """Count records that could not be taken."""
+        self.statistics.dropped += count
 
     def state(self, key: str) -> bytes | None:
         """Return what this source saved under ``key``."""
