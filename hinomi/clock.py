@@ -62,6 +62,11 @@ def from_micros(micros: int) -> datetime:
     return datetime.fromtimestamp(micros / 1_000_000, UTC)
 
 
+def micros_of(text: str) -> int:
+    """Return an ISO 8601 time with a zone in microseconds since 1970."""
+    return int(parse_iso(text).timestamp() * 1_000_000)
+
+
 def micros() -> int:
     """Return the system's wall clock in microseconds since 1970."""
     return time.time_ns() // 1000

@@ -16,6 +16,7 @@ from functools import lru_cache
 
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.formats import formats
+from hinomi.collectors.operations import BLOCKED, OPERATIONS, REMOVABLE, base_name, whole_number, write_path
 from hinomi.collectors.related import as_ip, relate
 from hinomi.collectors.times import to_iso
 from hinomi.event import Event, RawRecord
@@ -61,23 +62,9 @@ LEAST = 20
 WHOLE = 91
 LONGEST_WORD = 1000
 
-#: What is written in 操作 when it was stopped.
-BLOCKED = ("禁止", "ブロック", "拒否", "遮断")
-REMOVABLE = (
-    "USB", "リムーバブル", "外部", "外付", "ポータブル", "SDカード", "MTP", "メモリ", "光学", "CD", "DVD", "BD-", "REMOVABLE", "スマートフォン",
-)  # fmt: skip
 FIXED = ("固定", "内蔵", "ローカル", "ネットワーク", "ハードディスク", "FIXED", "NETWORK")
 _MANY = re.compile(r"[;,、\s]+")
 _WRITES = frozenset({"creation", "change"})
-#: A word in 操作 → event.action, event.type; the first that is found.
-OPERATIONS = (
-    ("コピー", "file-copied", "creation"), ("複写", "file-copied", "creation"), ("移動", "file-moved", "change"),
-    ("名前変更", "file-renamed", "change"), ("名前の変更", "file-renamed", "change"), ("ファイル名変更", "file-renamed", "change"),
-    ("リネーム", "file-renamed", "change"), ("削除", "file-deleted", "deletion"), ("作成", "file-created", "creation"),
-    ("上書き", "file-written", "change"), ("書き込み", "file-written", "change"), ("書込", "file-written", "change"),
-    ("保存", "file-written", "change"), ("更新", "file-written", "change"), ("参照", "file-opened", "access"),
-    ("開く", "file-opened", "access"), ("読み取り", "file-opened", "access"), ("読込", "file-opened", "access"),
-)  # fmt: skip
 
 
 def _plain(text: str) -> str:
@@ -126,7 +113,7 @@ def parse(record: RawRecord) -> Sequence[Event]:
         "@timestamp": moment, "event.kind": "event", "event.module": "skysea", "event.dataset": "skysea.operation",
         "event.provider": provider, "host.name": cells.get("host") or cells.get("machine", ""),
         "user.full_name": cells.get("display", "").strip("（）()［］[]"), "process.executable": cells.get("process", ""),
-        "process.name": _base(cells.get("process", "")),
+        "process.name": base_name(cells.get("process", "")),
     }  # fmt: skip
     if addresses := [found for part in _MANY.split(cells.get("ip", "")[:LONGEST_WORD]) if (found := as_ip(part))]:
         event["host.ip"] = addresses
@@ -136,10 +123,6 @@ def parse(record: RawRecord) -> Sequence[Event]:
     event = {name: value for name, value in event.items() if value not in ("", [])}
     relate(event)
     return (event,)
-
-
-def _base(path: str) -> str:
-    return path.replace("/", "\\").rpartition("\\")[2]
 
 
 def _by_kind(event: Event, cells: dict[str, str]) -> None:
@@ -183,10 +166,10 @@ def _file(event: Event, cells: dict[str, str], operation: str) -> None:
         if word in operation:
             event["event.action"], event["event.type"] = action, [kind]
             break
-    _path(event, cells.get("path", ""))
+    write_path(event, cells.get("path", ""))
     target = cells.get("target", "")
     event["file.target_path"] = target
-    if (size := _number(cells.get("size", ""))) is not None:
+    if (size := whole_number(cells.get("size", ""))) is not None:
         event["file.size"] = size
     event["file.hash.md5"] = cells.get("md5", "").lower()
     _device(event, cells)
@@ -208,12 +191,6 @@ def _removable(cells: dict[str, str]) -> bool:
     return any(word in name for word in REMOVABLE) or bool(cells.get("device_id"))
 
 
-def _number(text: str) -> int | None:
-    """Return a whole number, also one written ``1,024``; None if it is none."""
-    digits = text.replace(",", "")
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 19 else None
-
-
 def _device(event: Event, cells: dict[str, str]) -> None:
     if device_id := cells.get("device_id"):
         event["device.serial_number"] = device_id
@@ -230,11 +207,11 @@ def _web(event: Event, cells: dict[str, str], kind: str, operation: str) -> None
     _network(event, cells)
     if any(word in kind + operation for word in ("アップロード", "書き込み")):
         event["event.action"] = "web-upload"
-        _path(event, cells.get("web_file") or cells.get("path", ""))
+        write_path(event, cells.get("web_file") or cells.get("path", ""))
         _egress(event, "web", event["url.domain"] or cells.get("place", ""), cells)
     elif "ダウンロード" in kind + operation:
         event["event.action"] = "web-download"
-        _path(event, cells.get("web_file") or cells.get("path", ""))
+        write_path(event, cells.get("web_file") or cells.get("path", ""))
 
 
 def _domain(url: str) -> str:
@@ -253,14 +230,14 @@ def _mail(event: Event, cells: dict[str, str], operation: str) -> None:
         event[f"email.{name}.address"] = [part for part in _MANY.split(cells.get(cell, "")) if part]
     event["email.subject"] = cells.get("title", "")
     if cells.get("path"):
-        _path(event, cells["path"])
+        write_path(event, cells["path"])
         if not received:
             _egress(event, "mail", cells.get("mail_to", ""), cells)
 
 
 def _print(event: Event, cells: dict[str, str]) -> None:
     event |= {"event.category": ["file"], "event.type": ["access"], "event.action": "printed"}
-    _path(event, cells.get("printed") or cells.get("title", ""))
+    write_path(event, cells.get("printed") or cells.get("title", ""))
     _egress(event, "print", cells.get("printer", ""), cells)
 
 
@@ -272,24 +249,16 @@ def _network(event: Event, cells: dict[str, str]) -> None:
         ("bytes_out", "source.bytes"),
         ("bytes_in", "destination.bytes"),
     ):
-        if (number := _number(cells.get(cell, ""))) is not None:
+        if (number := whole_number(cells.get(cell, ""))) is not None:
             event[name] = number
-
-
-def _path(event: Event, path: str) -> None:
-    if path:
-        event["file.path"], event["file.name"] = path, _base(path)
-        event["file.directory"] = path[: -len(event["file.name"])].rstrip("\\/") if event["file.name"] else path
-        if "." in event["file.name"]:
-            event["file.extension"] = event["file.name"].rpartition(".")[2]
 
 
 def _egress(event: Event, channel: str, destination: str, cells: dict[str, str]) -> None:
     event["hinomi.egress.channel"] = channel
     event["hinomi.egress.verdict"] = "blocked" if event["event.outcome"] == "failure" else "allowed"
     event["hinomi.egress.destination"] = destination
-    size = _number(cells.get("size", ""))
+    size = whole_number(cells.get("size", ""))
     if size is None and channel == "web":
-        size = _number(cells.get("bytes_out", ""))
+        size = whole_number(cells.get("bytes_out", ""))
     if size is not None:
         event["hinomi.egress.bytes"] = size

@@ -22,8 +22,8 @@ GOLDEN = HERE.parents[2] / "golden" / "formats"
 ECS = HERE.parents[4] / "shared" / "data" / "ecs-fields.csv"
 CASES = sorted(GOLDEN.glob("*/*.log"))
 RECEIVED = 1_795_500_000_000_000
-#: What is below these names is no ECS field by intent: ours, Elastic's Windows modules, and custom labels.
-OWN = ("hinomi.", "winlog.", "powershell.", "labels.")
+#: What is below these names is no ECS field by intent: ours, Elastic's modules for Windows and Microsoft 365, and custom labels.
+OWN = ("hinomi.", "winlog.", "powershell.", "labels.", "o365.")
 
 
 def events_of(case: Path) -> list[dict[str, Any]]:

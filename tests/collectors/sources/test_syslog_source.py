@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import trustme
 
+from hinomi.clock import SystemClock
 from hinomi.collectors.sources import SourceContext
 from hinomi.collectors.sources.syslog import SyslogSource
-from hinomi.clock import SystemClock
 from hinomi.errors import ConfigError
 from hinomi.settings import Settings
 from tests.collectors.sources.conftest import eventually
