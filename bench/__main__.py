@@ -7,6 +7,9 @@ import platform
 from pathlib import Path
 
 from bench.measures import MEASURES
+from bench.syslog import syslog
+
+MEASURES["syslog"] = syslog
 
 
 def main() -> None:
@@ -20,6 +23,8 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=0, help="events/s of the throughput; 0: as fast as it can")
     parser.add_argument("--noisy", type=float, default=60, help="seconds of noise")
     parser.add_argument("--idle", type=float, default=60, help="seconds of idleness")
+    parser.add_argument("--syslog-rate", type=int, default=5000, help="i-FILTER lines/s over syslog")
+    parser.add_argument("--syslog-seconds", type=float, default=120, help="of these lines")
     parser.add_argument("--runs", type=int, default=15, help="runs of a command")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = vars(parser.parse_args())

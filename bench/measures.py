@@ -33,7 +33,7 @@ class Row(NamedTuple):
 Options = Mapping[str, Any]
 
 
-def _latency_rows(
+def latency_rows(
     name: str, found: list[float], floor: float, aims: tuple[float | None, float | None]
 ) -> Iterator[Row]:
     yield Row(f"{name}: isolations", sum(v < float("inf") for v in found), f"of {len(found)}")
@@ -53,7 +53,7 @@ def latency(o: Options) -> Iterator[Row]:
         r.serve()
         _background(r, o["isolations"] / 4 + 30)
         found = r.latencies(r.attacks(r.pcs, 4.0))
-        yield from _latency_rows("1,000 events/s behind", found, 1000, (100, None))
+        yield from latency_rows("1,000 events/s behind", found, 1000, (100, None))
 
 
 def stopped(o: Options) -> Iterator[Row]:
@@ -68,7 +68,7 @@ def stopped(o: Options) -> Iterator[Row]:
             found = r.latencies(r.attacks(r.pcs, count / o["stopped"]))
         finally:
             os.kill(storer, signal.SIGCONT)
-        yield from _latency_rows(f"event store stopped for {o['stopped']:.0f} s", found, 2000, (None, 1000))
+        yield from latency_rows(f"event store stopped for {o['stopped']:.0f} s", found, 2000, (None, 1000))
 
 
 def backlog(o: Options) -> Iterator[Row]:
@@ -90,17 +90,17 @@ def backlog(o: Options) -> Iterator[Row]:
         while True:
             memory = r.memory()
             most = max(most, memory, key=lambda m: sum(m.values()))
-            if _waiting(r, "bulk-0", "worker") == 0 and _waiting(r, "bulk-0", "storer") == 0:
+            if waiting(r, "bulk-0", "worker") == 0 and waiting(r, "bulk-0", "storer") == 0:
                 break
             time.sleep(0.5)
         found = r.latencies(at)
-        yield from _latency_rows(f"backlog of {o['backlog']:,} in another partition", found, 2000, (None, 1000))
+        yield from latency_rows(f"backlog of {o['backlog']:,} in another partition", found, 2000, (None, 1000))
         yield Row("memory, most, all processes", sum(most.values()), "MB", 1229, 900)
         for role, size in sorted(most.items()):
             yield Row(f"  {role}", size, "MB")
 
 
-def _waiting(r: Rig, partition: str, reader: str) -> int:
+def waiting(r: Rig, partition: str, reader: str) -> int:
     """Return how many records of a partition's spool a reader has before it."""
     from hinomi.runtime.folders import SPOOL_LANES, Folders
     from hinomi.spool import Log, load_positions
@@ -124,10 +124,10 @@ def throughput(o: Options) -> Iterator[Row]:
         start, behind = time.monotonic(), 0
         while not _ended(sent):
             time.sleep(0.2)
-            waiting = _waiting(r, "trusted-0", "storer")
-            behind = max(behind, waiting)
-            hold.touch() if waiting > 60_000 else hold.unlink(missing_ok=True)
-        while _waiting(r, "trusted-0", "storer"):
+            unstored = waiting(r, "trusted-0", "storer")
+            behind = max(behind, unstored)
+            hold.touch() if unstored > 60_000 else hold.unlink(missing_ok=True)
+        while waiting(r, "trusted-0", "storer"):
             time.sleep(0.2)
         took = time.monotonic() - start
         end = _until_ended(sent)
@@ -169,14 +169,14 @@ def noisy(o: Options) -> Iterator[Row]:
         found = r.latencies(r.attacks(r.pcs, 2.0))
         end = _until_ended(sent)
         time.sleep(10)
-        left = sum(_waiting(r, "trusted-0", reader) for reader in ("worker", "storer"))
+        left = sum(waiting(r, "trusted-0", reader) for reader in ("worker", "storer"))
         alerts = r.api("alerts?limit=200")["items"]
         yield Row("accepted", end["accepted"], "events")
         yield Row("answers 429", end["refused"], "", 0)
         yield Row("waiting in the spool 10 s after the last line", left, "events", 0)
         yield Row("state store", (_state_bytes(r) - before) / 1e6, "MB more", 50)
         yield Row("alerts shown", len(alerts), "")
-        yield from _latency_rows("critical in the noise", found, 1000, (None, None))
+        yield from latency_rows("critical in the noise", found, 1000, (None, None))
 
 
 def _ended(child: Any) -> bool:

@@ -85,11 +85,11 @@ class Rig:
         (folder / "outside" / "machines.json").write_text(
             json.dumps([{"id": d.machine, "computerDnsName": d.name.lower()} for d in self.pcs])
         )
-        edr = self._child(
+        edr = self.child(
             "edr", "-m", "hinomi.playbooks.vendors.defender.simulator", "--journal", str(self.journal), "--client-id", SECRET,
             "--client-secret", SECRET, "--machines", str(folder / "outside" / "machines.json"), "--no-limits",
         )  # fmt: skip
-        mail = self._child("mail", "-m", "hinomi.cli.demo.mailbox", "--folder", str(folder / "outside" / "mail"))
+        mail = self.child("mail", "-m", "hinomi.cli.demo.mailbox", "--folder", str(folder / "outside" / "mail"))
         self.ports = {"api": free_port(), "ingest": free_port(), "edr": edr.first("port")["port"]}
         self.ports["mail"] = mail.first("port")["port"]
         self.config.write_text(settings(self.ports, extra))
@@ -103,7 +103,8 @@ class Rig:
         )
         self.key = json.loads(made)["key"]
 
-    def _child(self, name: str, *command: str, talks: bool = True) -> Child:
+    def child(self, name: str, *command: str, talks: bool = True) -> Child:
+        """Start a Python process of this site; it ends with it."""
         child = Child(name, [sys.executable, *command], self.folder / "outside" / f"{name}.log", talks=talks)
         self.children.append(child)
         return child
@@ -117,7 +118,7 @@ class Rig:
 
     def serve(self) -> None:
         """Start serve and wait until it answers."""
-        self.server = self._child("serve", "-m", "hinomi", "serve", "--config", str(self.config), talks=False)
+        self.server = self.child("serve", "-m", "hinomi", "serve", "--config", str(self.config), talks=False)
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             try:
@@ -165,7 +166,7 @@ class Rig:
             "source": source,
             **more,
         }
-        return self._child(name, "-m", "bench.sender", json.dumps(plan))
+        return self.child(name, "-m", "bench.sender", json.dumps(plan))
 
     # --- what the processes cost ------------------------------------------------------------------
 

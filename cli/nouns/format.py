@@ -36,8 +36,12 @@ def list_(fmt: str) -> None:
 @click.option("--framing", default="", help=_("lines, csv, ndjson, json_array; default by the file's name."))
 @click.option("--encoding", default="", help=_("Declared encoding, such as cp932."))
 @click.option("--zone", default="Asia/Tokyo", help=_("Zone of times without one."))
+@click.option("--envelope", default="", help=_("What records travel in: syslog."))
+@click.option("--header", default="", help=_("Names of the columns, where the file has no header."))
 @click.option("--limit", type=click.IntRange(1), help=_("Stop after so many records."))
-def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: int | None) -> int:
+def try_(
+    name: str, file: str, framing: str, encoding: str, zone: str, envelope: str, header: str, limit: int | None
+) -> int:
     """Print the ECS documents of a file's records, nested, one a line; exit 1 if a record was not taken."""
     from hinomi.collectors.formats import formats
     from hinomi.collectors.framings import framings
@@ -59,9 +63,11 @@ def try_(name: str, file: str, framing: str, encoding: str, zone: str, limit: in
     else:
         cuts = [*cutter.feed(path.read_bytes()), *cutter.finish()]
         context = cutter.context
-    cuts, missed = cuts[:limit], 0
+    cuts, missed, received = cuts[:limit], 0, int(path.stat().st_mtime * 1_000_000)
     for cut in cuts:
-        for event in explain(RawRecord(cut.raw, "try", f"{path.name}:{cut.start}", 0, context, encoding, zone), name):
+        place = f"{cut.start}"
+        record = RawRecord(cut.raw, "try", place, received, context or header or None, encoding, zone)
+        for event in explain(record, name, envelope):
             missed += event["event.dataset"] == "hinomi.unparsed"
             click.echo(as_json(nested(event)))
     say(_("{count} records, {missed} not taken by {name}").format(count=len(cuts), missed=missed, name=name))
