@@ -36,6 +36,7 @@ Options = Mapping[str, Any]
 def latency_rows(
     name: str, found: list[float], floor: float, aims: tuple[float | None, float | None]
 ) -> Iterator[Row]:
+    """Yield how many isolations were asked for, and how long that took."""
     yield Row(f"{name}: isolations", sum(v < float("inf") for v in found), f"of {len(found)}")
     yield Row(f"{name}: p50", percentile(found, 0.5), "ms", None, aims[0])
     yield Row(f"{name}: p99", percentile(found, 0.99), "ms", floor, aims[1])

@@ -5,6 +5,7 @@ Fields: elastic.co/docs/reference/ecs (url, http, user_agent, source, destinatio
 
 import re
 import urllib.parse
+from functools import lru_cache
 from typing import Any
 
 from hinomi.collectors.decoding import decode
@@ -20,6 +21,7 @@ _URL = re.compile(
 )
 _EXTENSION = re.compile(r"\.([A-Za-z0-9]{1,10})$")
 PORTS = {"http": 80, "https": 443, "ftp": 21}
+SHORT = 512
 EMPTY = frozenset({"", "-"})
 
 
@@ -30,9 +32,14 @@ def value(text: str) -> str:
 
 def unquoted(text: str) -> str:
     """Return a cell whose bytes were percent-encoded, in whichever encoding they are; ``+`` is a space."""
-    text = value(text)
     if "%" not in text and "+" not in text:
-        return text
+        return value(text)
+    return _unquoted(text) if len(text) <= SHORT else _unquoted.__wrapped__(text)
+
+
+@lru_cache(maxsize=4096)
+def _unquoted(text: str) -> str:
+    """Decode a user, group, program or type: the same ones come again and again."""
     return decode(urllib.parse.unquote_to_bytes(text.replace("+", " "))).text
 
 
@@ -61,7 +68,7 @@ def request_event(record: RawRecord, dataset: str, vendor: str, product: str, mo
 def client(event: Event, address: str, *, computer: str = "", user: str = "") -> None:
     """Write who asked: a PC by its name, where the log has one, and a user with or without a domain."""
     if ip := as_ip(address):
-        event["source.ip"] = event["source.address"] = ip
+        event["source.ip"] = ip
     elif address:
         event["source.address"] = address
     if computer and as_ip(computer) is None:
@@ -79,10 +86,6 @@ def url(event: Event, text: str, method: str = "") -> None:
         return
     scheme, _, host, port, path, query, fragment = found.groups()
     host = host.strip("[]")
-    if scheme:
-        event["url.full"] = text
-    elif method != "CONNECT":
-        host, path = ("", text.partition("?")[0]) if text.startswith("/") else (host, path)
     event |= {
         "url.scheme": (scheme or "").lower(), "url.domain": host.lower(), "url.path": path or "", "url.query": query or "", "url.fragment": fragment or "",
         "destination.domain": host.lower() if as_ip(host) is None else "",

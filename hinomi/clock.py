@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -62,6 +63,7 @@ def from_micros(micros: int) -> datetime:
     return datetime.fromtimestamp(micros / 1_000_000, UTC)
 
 
+@lru_cache(maxsize=256)
 def micros_of(text: str) -> int:
     """Return an ISO 8601 time with a zone in microseconds since 1970."""
     return int(parse_iso(text).timestamp() * 1_000_000)

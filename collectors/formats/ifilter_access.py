@@ -56,7 +56,7 @@ def parse(record: RawRecord) -> Sequence[Event]:
     if cells is None:
         return ()
     start = to_iso_clf(cells.get("start", "").strip("[]"), record.zone) or to_iso(cells.get("start", ""), record.zone)
-    near = day_of(micros_of(start)) if start else day_of(record.received)
+    near = day_of(micros_of(f"{start[:10]}T00:00:00Z")) if start else day_of(record.received)
     end = to_iso_near(cells.get("time", ""), record.zone, near)
     moment = start or end or to_iso(cells.get("time", ""), record.zone)
     if moment is None:
@@ -139,6 +139,6 @@ def _destination(event: Event, text: str) -> None:
     """Write the server's address, which may have its port behind it."""
     host, _, port = text.rpartition(":") if text.count(":") == 1 else (text, "", "")
     if ip := as_ip(host.strip("[]")):
-        event["destination.ip"] = event["destination.address"] = ip
+        event["destination.ip"] = ip
         if (found := web.number(port)) is not None and found <= 65_535:
             event["destination.port"] = found

@@ -40,7 +40,7 @@ def parse(record: RawRecord) -> Sequence[Event]:
         event["url.domain"] = row["host"].lower()
     web.exchange(event, status=row["status"], sent=row["sent"], received=row["received"], mime=row["type"])
     if ip := as_ip(row["server"]):
-        event["destination.ip"] = event["destination.address"] = ip
+        event["destination.ip"] = ip
     if milliseconds := web.number(row["milliseconds"]):
         event["event.duration"] = milliseconds * 1_000_000
     categories = dict.fromkeys(row[name] for name in ("category", "category1", "category2", "security") if row[name])

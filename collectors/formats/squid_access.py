@@ -70,7 +70,7 @@ def _event(record: RawRecord, row: dict[str, str], moment: str) -> Event:
     if row.get("file"):
         event["file.name"] = row["file"]
     if ip := as_ip(row.get("peer") or row.get("server") or row.get("server2") or ""):
-        event["destination.ip"] = event["destination.address"] = ip
+        event["destination.ip"] = ip
     if (elapsed := web.number(row.get("elapsed", ""))) is not None:
         event["event.duration"] = elapsed * 1_000_000
     if (port := web.number(row.get("port", ""))) is not None and port <= 65_535:
