@@ -33,9 +33,7 @@ class Row(NamedTuple):
 Options = Mapping[str, Any]
 
 
-def latency_rows(
-    name: str, found: list[float], floor: float, aims: tuple[float | None, float | None]
-) -> Iterator[Row]:
+def latency_rows(name: str, found: list[float], floor: float, aims: tuple[float | None, float | None]) -> Iterator[Row]:
     """Yield how many isolations were asked for, and how long that took."""
     yield Row(f"{name}: isolations", sum(v < float("inf") for v in found), f"of {len(found)}")
     yield Row(f"{name}: p50", percentile(found, 0.5), "ms", None, aims[0])

@@ -56,7 +56,9 @@ def syslog(o: Options) -> Iterator[Row]:
     with rig(pcs=o["isolations"], extra=settings(ports)) as r:
         r.serve()
         wait_open(ports.values())
-        start(r, "behind", port=ports["wec"], kind="windows", rate=BEHIND, seconds=o["isolations"] / 4 + 20).first("started")
+        start(r, "behind", port=ports["wec"], kind="windows", rate=BEHIND, seconds=o["isolations"] / 4 + 20).first(
+            "started"
+        )
         time.sleep(3)
         found = r.latencies(attacks(r, ports["wec"], r.pcs, 4.0))
         yield from latency_rows(f"syslog, {BEHIND:,} lines/s behind", found, 1000, (100, None))
@@ -132,7 +134,9 @@ def send(plan: dict[str, Any]) -> dict[str, Any]:
         while number < plan["rate"] * plan["seconds"]:
             time.sleep(max(0.0, begun + number / plan["rate"] - time.monotonic()))
             head = header("swg01", "ifilter" if not pool else "nxlog")
-            lines = [head + (pool[n % len(pool)] if pool else ifilter(n)) + b"\n" for n in range(number, number + piece)]
+            lines = [
+                head + (pool[n % len(pool)] if pool else ifilter(n)) + b"\n" for n in range(number, number + piece)
+            ]
             connection.sendall(b"".join(lines))
             number += piece
         took = time.monotonic() - begun

@@ -195,6 +195,7 @@ def _bytes(text: str) -> int | None:
     if found is None or len(found[1]) > 18:
         return None
     try:
-        return round(float(found[1].replace(",", "")) * 1024 ** _UNITS[found[2].upper()])
+        count: float = float(found[1].replace(",", "")) * (1 << 10 * _UNITS[found[2].upper()])
+        return round(count)
     except ValueError:
         return None
