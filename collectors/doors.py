@@ -24,7 +24,8 @@ from hinomi.collectors.related import as_ip
 
 CHUNK = 32_768
 BACKLOG = 512
-AT_ONCE = 64
+AT_ONCE, REST = 8, 0.005
+"""Connections taken before others have their turn, and the seconds between two when all places are taken."""
 HANDSHAKE = 10.0
 """Seconds that a sender has for TLS."""
 RETRY = 5.0
@@ -121,6 +122,7 @@ class StreamDoor:
     def __post_init__(self) -> None:
         self._complaints = Complaints(self.source)
         self._open: dict[asyncio.Task[None], Talk] = {}
+        self._resting: asyncio.TimerHandle | None = None
 
     async def serve(self, stop: Stop) -> None:
         """Receive until ``stop``; then what came whole, and what is torn, is in the inbox."""
@@ -133,6 +135,8 @@ class StreamDoor:
             try:
                 await stop.wait()
             finally:
+                if self._resting is not None:
+                    self._resting.cancel()
                 loop.remove_reader(listener)
         for task in list(self._open):
             task.cancel()
@@ -145,9 +149,18 @@ class StreamDoor:
             except BlockingIOError:
                 return
             except OSError as error:  # gone again, or no more file descriptors: it stays in the queue
-                return self._complaints.say("syslog.not_accepted", error=error.strerror)
+                self._complaints.say("syslog.not_accepted", error=error.strerror)
+                return self._rest(listener)
             connection.setblocking(False)
             self._welcome(connection, as_ip(place[0]) or place[0])
+            if len(self._open) >= self.most:
+                return self._rest(listener)
+
+    def _rest(self, listener: socket.socket) -> None:
+        """Let newcomers wait in the system's queue for a moment: a storm of them is not to delay those who speak."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listener)
+        self._resting = loop.call_later(REST, loop.add_reader, listener, self._accept, listener)
 
     def _welcome(self, connection: socket.socket, sender: str) -> None:
         if not allowed(sender, self.allow):
