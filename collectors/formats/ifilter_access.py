@@ -42,7 +42,7 @@ CALLED: dict[str, tuple[str, ...]] = {
     "agent": ("%{User-Agent}>h", "user-agent", "useragent", "ユーザーエージェント"), "type": ("%mt", "content-type", "コンテンツタイプ"),
 }  # fmt: skip
 _CELL = re.compile(
-    r'[A-Z][a-z]{2} {1,2}\d{1,2} \d{1,2}:\d\d:\d\d(?= |$)|\[[^\]]*\](?= |$)|"(?:[^"]|"(?! |$))*"|\S+', re.ASCII
+    r'[A-Z][a-z]{2} {1,2}\d{1,2} \d{1,2}:\d\d:\d\d(?= |$)|\[[^\[\]]{0,64}\](?= |$)|"(?:[^"]|"(?! |$))*"|\S+', re.ASCII
 )
 _REQUEST = re.compile(r'"?([A-Za-z_-]{2,32}) (.*?)(?: HTTP/(\d(?:\.\d)?))?"?', re.DOTALL)
 BLOCKS = ("block", "deny", "denied", "reject", "規制", "ブロック", "禁止")

@@ -67,7 +67,6 @@ SENDS = frozenset({"send", "sendas", "sendonbehalf"})
 SEVERITIES = {"low": 1, "informational": 1, "medium": 2, "high": 3}
 _ADDRESS = re.compile(r"\[?(?:::ffff:)?([0-9A-Fa-f:.]+?)\]?(?::(\d{1,5}))?")
 _SERVER = re.compile(r"(\S+)\s+\((\S+)\)\s*")
-_ATTACHED = re.compile(r"([^;]+?)\s*\((\d+)b\)")
 MOST_TEXT = 32_768
 
 
@@ -259,8 +258,10 @@ def _mail(event: Event, value: Mapping[str, Any]) -> None:
     if isinstance(item, dict):
         event["email.subject"] = _text(item.get("Subject"))
         event["email.message_id"] = _text(item.get("InternetMessageId"))
-        attached = _ATTACHED.findall(_text(item.get("Attachments")))
-        event["email.attachments.file.name"] = [name.strip() for name, _ in attached]
+        attached = (part.rpartition("(") for part in _text(item.get("Attachments")).split(";"))
+        event["email.attachments.file.name"] = [
+            name.strip() for name, _, size in attached if size.rstrip().endswith("b)")
+        ]
 
 
 def _left(event: Event, value: Mapping[str, Any]) -> None:

@@ -22,17 +22,18 @@ NATIVE = re.compile(
 )
 #: client ident user [time] "method URL HTTP/version" status bytes ("referrer" "agent") code:hierarchy
 COMBINED = re.compile(
-    r'(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<url>.*?)(?: HTTP/(?P<version>[\d.]+))?"'
-    r' (?P<status>\d{3}) (?P<received>\d+|-)(?: "(?P<referrer>.*?)" "(?P<agent>.*?)")? (?P<code>[A-Z_]+):(?P<hierarchy>[A-Z_]+)(?:/(?P<peer>\S+))?(?: .*)?',
+    r'(?P<client>\S+) \S+ (?P<user>\S+) \[(?P<time>[^\]]+)\] "(?P<method>\S+) (?P<url>(?:[^"\\]|\\.)*)"'
+    r' (?P<status>\d{3}) (?P<received>\d+|-)(?: "(?P<referrer>(?:[^"\\]|\\.)*)" "(?P<agent>(?:[^"\\]|\\.)*)")? (?P<code>[A-Z_]+):(?P<hierarchy>[A-Z_]+)(?:/(?P<peer>\S+))?(?: .*)?',
     re.DOTALL,
 )
 #: client port [time zone] "method URL protocol" (server … user "file" … type) bytes "referrer" "agent" verdict (server …)
 PORTS = re.compile(
-    r'(?P<client>\S+) (?P<port>\d{1,5}) \[(?P<time>[^\]\s]+) ?(?P<offset>[^\]]*)\] "(?P<method>\S+) (?P<url>\S+)[^"]*"'
+    r'(?P<client>\S+) (?P<port>\d{1,5}) \[(?P<time>[^\]\s]+) ?(?P<offset>[^\]]*)\] "(?P<method>\S+) (?P<url>[^\s"]+)(?: [^"]*)?"'
     r'(?: (?P<server>[\d.]+) \S+ (?P<user>\S+) "(?P<file>[^"]*)" (?P<status>\S+) (?P<type>\S+)| \S+) (?P<received>\d+)'
     r' "(?P<referrer>[^"]*)" "(?P<agent>[^"]*)" (?P<verdict>\w+)(?: (?P<server2>[\d.]+)(?: (?P<user2>\S+))?.*)?',
     re.ASCII | re.DOTALL,
 )
+_VERSION = re.compile(r" HTTP/(\d(?:\.\d)?)$")
 DENIED = ("DENIED", "deny", "block", "cancel")
 
 
@@ -44,6 +45,8 @@ def parse(record: RawRecord) -> Sequence[Event]:
     if found is None:
         return ()
     row = {name: web.value(cell or "") for name, cell in found.groupdict().items()}
+    if "version" not in row and (version := _VERSION.search(row["url"])):
+        row["url"], row["version"] = row["url"][: version.start()], version[1]
     moment = _moment(row, record.zone)
     return (_event(record, row, moment),) if moment else ()
 

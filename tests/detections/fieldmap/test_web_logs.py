@@ -19,7 +19,9 @@ INTERSAFE = "2026/11/25\t09:41:00\tHTTP\t10.1.3.11\tg\tono\tcurl/8\tProxied\t-\t
 PROXY = {"category": "proxy"}
 
 
-@pytest.mark.parametrize(("line", "name"), [(NATIVE, "squid.access"), (IFILTER, "ifilter.access"), (INTERSAFE, "intersafe.access")])
+@pytest.mark.parametrize(
+    ("line", "name"), [(NATIVE, "squid.access"), (IFILTER, "ifilter.access"), (INTERSAFE, "intersafe.access")]
+)
 @pytest.mark.parametrize(
     ("search", "hits"),
     [
@@ -32,7 +34,9 @@ PROXY = {"category": "proxy"}
         ({"cs-method": "POST"}, False),
     ],
 )
-def test_a_rule_for_proxies_meets_the_line(matches: Matches, line: str, name: str, search: dict[str, Any], hits: bool) -> None:
+def test_a_rule_for_proxies_meets_the_line(
+    matches: Matches, line: str, name: str, search: dict[str, Any], hits: bool
+) -> None:
     (event,) = explain(RawRecord(line.encode(), "s", "p:1", 1_795_500_000_000_000), name)
     assert matches({"s": search, "condition": "s"}, event, PROXY) is hits
 
@@ -44,5 +48,7 @@ def test_a_rule_for_the_audit_log_meets_a_record(matches: Matches) -> None:
     }  # fmt: skip
     (event,) = explain(RawRecord(json.dumps(record).encode(), "s", "p:1", 1), "m365.audit")
     source = {"product": "m365", "service": "exchange"}
-    assert matches({"s": {"Operation": "New-InboxRule", "Parameters|contains": "ForwardTo"}, "condition": "s"}, event, source)
+    assert matches(
+        {"s": {"Operation": "New-InboxRule", "Parameters|contains": "ForwardTo"}, "condition": "s"}, event, source
+    )
     assert not matches({"s": {"Operation": "Set-InboxRule"}, "condition": "s"}, event, source)
