@@ -11,13 +11,19 @@ from hinomi.cli.fieldmap_page import fieldmap_reference
 from hinomi.cli.main import cli
 from hinomi.cli.reference import settings_reference
 from hinomi.collectors.formats import formats
+from hinomi.collectors.formats.ifilter_access import CALLED
 from hinomi.collectors.pulls import pulls
+from hinomi.collectors.reading import explain
+from hinomi.collectors.sources.syslog import SyslogSettings
 from hinomi.directory import ROLES
 from hinomi.directory.importing import COLUMNS
+from hinomi.event import RawRecord
 from hinomi.playbooks.engine.model import Step
 from hinomi.playbooks.vendors import vendors
+from hinomi.settings import SourceSettings
 
 ROOT = Path(__file__).parents[1]
+CONNECTING = sorted((ROOT / "docs" / "howto").glob("connect-*.md"))
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 
 
@@ -52,7 +58,9 @@ def test_the_formats_page_names_every_format_or_says_how_to_list_them() -> None:
     assert [name for name in named if name not in {name for name, _ in formats}] == []
 
 
-@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "howto").glob("connect-*.md")), ids=lambda page: page.stem)
+@pytest.mark.parametrize(
+    "page", [page for page in CONNECTING if "[vendors." in page.read_text(encoding="utf-8")], ids=lambda page: page.stem
+)
 def test_the_settings_on_a_connecting_page_make_an_adapter_and_a_pull(page: Path) -> None:
     (block,) = re.findall(r"```toml\n(.*?)```", page.read_text(encoding="utf-8"), re.S)
     settings = tomllib.loads(re.sub(r"^# ", "", block, flags=re.M))  # what is commented out is right too
@@ -62,6 +70,24 @@ def test_the_settings_on_a_connecting_page_make_an_adapter_and_a_pull(page: Path
     assert vendors.get(name)(whole).name == source["vendor"] == name
     assert pulls.get(source["api"])(whole, {}) is not None
     assert [one for one in source["formats"] if one not in formats] == []
+
+
+def test_the_settings_on_the_page_of_ifilter_make_a_source_that_reads_the_columns_it_names() -> None:
+    page = (ROOT / "docs" / "howto" / "connect-ifilter.md").read_text(encoding="utf-8")
+    source, header = (tomllib.loads(block) for block in re.findall(r"```toml\n(.*?)```", page, re.S))
+    settings = SourceSettings(**source["sources"]["swg"], **header)
+    assert SyslogSettings(**settings.own()).transport == "tls"
+    assert [one for one in settings.formats if one not in formats] == []
+    row = "Nov 25 09:00:01 1 10.1.2.3 PC-1 u [25/Nov/2026:09:00:00 +0900] GET http://a.example/ 403 0 1 block 12 g"
+    (event,) = explain(RawRecord(row.encode(), "s", "f:0", 0, settings.header), "ifilter.access")
+    assert (event["url.domain"], event["event.type"], event["user.group.name"]) == (
+        "a.example",
+        ["access", "denied"],
+        "g",
+    )
+    known = re.search(r"Known: (.*?)\. A start", page, re.S)
+    assert known is not None
+    assert {name.strip() for name in known[1].split(",")} == set(CALLED)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
