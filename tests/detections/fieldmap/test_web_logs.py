@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from hinomi.collectors.reading import explain
+from hinomi.detections.engine.ruleset import vendor_rule
 from hinomi.event import RawRecord
 
 Matches = Callable[[dict[str, Any], dict[str, Any], dict[str, str]], bool]
@@ -52,3 +54,17 @@ def test_a_rule_for_the_audit_log_meets_a_record(matches: Matches) -> None:
         {"s": {"Operation": "New-InboxRule", "Parameters|contains": "ForwardTo"}, "condition": "s"}, event, source
     )
     assert not matches({"s": {"Operation": "Set-InboxRule"}, "condition": "s"}, event, source)
+
+
+def test_alerts_of_operation_logs_and_data_loss_prevention_are_judged_as_what_they_are() -> None:
+    golden = Path(__file__).parents[2] / "golden" / "formats"
+    judged = []
+    for name, case in (("lanscope.operation", "alerts"), ("m365.audit", "records")):
+        for line in (golden / name / f"{case}.log").read_bytes().splitlines():
+            (event,) = explain(RawRecord(line, "s", "p:1", 1_795_500_000_000_000), name)
+            if event["event.kind"] == "alert":
+                rule = vendor_rule(event)
+                judged.append((rule.title, rule.level, rule.category, rule.contain))
+    assert judged == [
+        ("持ち出し", "medium", "data_egress", "never"), ("禁止URL", "low", "policy", "never"), ("時間外", "low", "policy", "never"), ("名簿の送信", "high", "data_egress", "never"),
+    ]  # fmt: skip
