@@ -1,38 +1,21 @@
 """The ``hinomi`` command: finds the nouns, says errors in one line, ends with the right code."""
 
-import importlib
-import pkgutil
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
 from hinomi import __version__
 from hinomi.cli import nouns
-from hinomi.cli.options import everywhere, examples
+from hinomi.cli.modules import Modules
+from hinomi.cli.options import examples
 from hinomi.errors import HinomiError
 from hinomi.text import _
 
 
-class Nouns(click.Group):
-    """Every module of `hinomi.cli.nouns` is a command; it is imported when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names of the modules."""
-        return sorted(module.name for module in pkgutil.iter_modules(nouns.__path__))
-
-    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """Import the noun's module and return its command."""
-        if name not in self.list_commands(ctx):
-            return None
-        found: Any = importlib.import_module(f"{nouns.__name__}.{name}")
-        command: click.Command = found.command
-        return everywhere(command)
-
-
 @click.group(
-    cls=Nouns,
+    cls=Modules,
+    package=nouns.__name__,
     epilog=examples("demo", "init /srv/hinomi", "incident list --config /srv/hinomi/hinomi.toml", "help exit-codes"),
     context_settings={"help_option_names": ["-h", "--help"]},
 )

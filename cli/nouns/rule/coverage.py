@@ -29,7 +29,7 @@ COLUMNS = ("product", "category", "service", "rules", "mapped", "partly", "none"
 @click.option("--since", default="7d", show_default=True, help=_("How far back a log source counts as received."))
 @listed
 @click.pass_context
-def coverage(
+def command(
     ctx: click.Context,
     folders: tuple[Path, ...],
     unmapped: bool,
