@@ -108,6 +108,7 @@ class Rules(Section):
 
     shipped: bool = Field(default=True, description="Load the rules that ship with hinomi.")
     folders: tuple[Path, ...] = Field(default=(), description="More folders of Sigma rules.")
+    packs: bool = Field(default=True, description="Load the packs that `hinomi rule add` has brought.")
     contain: tuple[str, ...] = Field(default=(), description="Ids of rules that may contain by themselves.")
     reload_seconds: float = Field(default=2.0, gt=0, description="How often rule folders are looked at.")
     lists: dict[str, dict[str, tuple[str, ...]]] = Field(

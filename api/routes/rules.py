@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, func, select
 
 from hinomi.api.auth import Parts, Reads
+from hinomi.detections.packs.shelf import published
 from hinomi.errors import NotFoundError
 from hinomi.hits import RuleInfo
 from hinomi.state import t
@@ -22,8 +23,12 @@ def rules(parts: Parts, who: Reads) -> dict[str, Any]:
     with parts.state.read() as conn:
         hits = _hits(conn)
     items = [_row(ruleset, rule, hits, who.grant) for rule in ruleset.rules.values()]
+    shelf, data = published(parts.settings.data), parts.settings.data
+    for item in items:
+        item["pack"] = shelf.pack_of(item.pop("where"), data)
     faults = [{"rule": fault.rule, "where": fault.where, "reason": fault.reason} for fault in ruleset.faults]
-    return {"items": items, "faults": faults, "cursor": None}
+    off = [{"id": name, **msgspec.to_builtins(rule)} for name, rule in shelf.off.items()]
+    return {"items": items, "faults": faults, "off": off, "cursor": None}
 
 
 @router.get("/rules/{rule:path}")
@@ -37,10 +42,11 @@ def rule(parts: Parts, who: Reads, rule: str) -> dict[str, Any]:
         raise NotFoundError(f"no rule is called {rule!r}", hint="hinomi rule list")
     with parts.state.read() as conn:
         row = _row(ruleset, info, _hits(conn), who.grant)
+    row["where"] = published(parts.settings.data).called(row["where"], parts.settings.data)
     found = compiled[info.id]
     about = found.correlation
     return {
-        **row, "name": found.name, "where": found.where, "cause": info.cause, "tags": list(info.tags), "silent": info.silent,
+        **row, "name": found.name, "cause": info.cause, "tags": list(info.tags), "silent": info.silent,
         "logsource": found.source, "correlates": list(about.rules) if about else [], "lists_without_values": found.unfilled,
         "exceptions": [msgspec.to_builtins(item) for item in _seen(found.filters, who.grant)],
     }  # fmt: skip
@@ -60,6 +66,7 @@ def _row(ruleset: Any, info: RuleInfo, hits: dict[str, Any], grant: Grant) -> di
         "id": info.id, "level": info.level, "title": info.title, "title_ja": info.title_ja, "category": info.category, "contain": info.contain,
         "hits": count[1] if count else 0, "last_seen": count[2] if count else None, "noisy": bool(count and count[3]),
         "unmapped": list(ruleset.unmapped.get(info.id, ())), "exceptions": exceptions,
+        "where": found.where if found else "",
     }  # fmt: skip
 
 

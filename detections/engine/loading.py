@@ -6,26 +6,40 @@ start reads no YAML. Reading files and compiling one rule never stops at a fault
 
 import gc
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, wait
+from contextvars import copy_context
+from dataclasses import replace
 from datetime import date, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+
+import msgspec
 
 from hinomi import log
 from hinomi.clock import JST
 from hinomi.detections import RuleFault, packaged_folders
 from hinomi.detections.engine.compiling import Compiled, compile_rule
 from hinomi.detections.engine.keeping import Kept
+from hinomi.detections.engine.places import placed
 from hinomi.detections.engine.preparing import prepare
 from hinomi.detections.engine.ruleset import CompiledRules, make
 from hinomi.detections.engine.safe_yaml import load_all
+from hinomi.detections.packs.shelf import Shelf, place, published
 from hinomi.errors import ConfigError
 from hinomi.event import Event
 from hinomi.hits import RuleInfo
 from hinomi.settings import Settings
 
 SUFFIXES = (".yml", ".yaml")
+PATIENCE = 0.5
+"""Seconds that a changed set is waited for, once, before the one in use is used on."""
+QUICK = 0.05
+"""Seconds of the last look at the folders up to which the next is waited for."""
+MANY = 50
+"""Files that are new at once, from which on it is looked whether another process has compiled them."""
 
 
 class RuleFolders:
@@ -39,12 +53,18 @@ class RuleFolders:
         self._files: dict[Path, tuple[tuple[int, int], list[Compiled]]] = {}
         self._looked = 0.0
         self._day: date | None = None
+        self._shelf = Shelf()
+        self._shelf_faults: list[RuleFault] = []
         self._set: CompiledRules | None = None
+        self._making: Future[None] | None = None
+        self._turn = threading.Lock()
+        self._quick = True
         self.current()
 
     def folders(self) -> list[Path]:
         """Return every folder that is looked into."""
-        return [*self._packaged, *(self._settings.resolve(folder) for folder in self._settings.rules.folders)]
+        own = (self._settings.resolve(folder) for folder in self._settings.rules.folders)
+        return [*self._packaged, *own, *self._shelf.folders(self._settings.data)]
 
     @cached_property
     def _packaged(self) -> list[Path]:
@@ -52,26 +72,77 @@ class RuleFolders:
         return packaged_folders(self._settings)
 
     def current(self) -> CompiledRules:
-        """Return the newest whole set; the folders are looked at once every ``rules.reload_seconds``."""
-        now = time.monotonic()
-        if self._set is not None and now - self._looked < self._settings.rules.reload_seconds:
+        """Return the newest whole set; the folders are looked at once every ``rules.reload_seconds``.
+
+        A small set is waited for, if looking at its folders is quick. A large one is made beside the one in use: events go on meeting that until it is ready.
+        """
+        with self._turn:
+            if self._set is None:
+                self._looked = time.monotonic()
+                self._remake()
+            elif self._making is not None:
+                self._settle(0)
+            elif time.monotonic() - self._looked >= self._settings.rules.reload_seconds:
+                self._looked = time.monotonic()
+                self._making = Future()
+                make_beside = partial(copy_context().run, self._make_beside, self._making)  # its log says whose it is
+                threading.Thread(target=make_beside, name="rules", daemon=True).start()
+                self._settle(PATIENCE if self._quick else 0)
+            assert self._set is not None  # noqa: S101 - made above
             return self._set
-        self._looked = now
-        changed, today = self._refresh(), datetime.now(JST).date()
-        if changed or self._set is None or today != self._day:  # an exception ends with its day
-            self._day = today
-            generation = self._set.generation + 1 if self._set else 1
-            compiled = [rule for _, rules in self._files.values() for rule in rules]
-            compiled = prepare(compiled, self._settings.rules.lists, today)
-            self._set = make(generation, compiled, self._settings.rules.contain, self._cache)
-            gc.collect()
-            gc.freeze()  # rules live long, and are many: no later pass of the collector walks through them
-            log.get().info(
-                "rules.loaded", generation=generation, rules=len(self._set.rules), faults=len(self._set.faults)
-            )
-            for fault in self._set.faults[:20]:
-                log.get().warning("rules.fault", rule=fault.rule, where=fault.where, reason=fault.reason)
-        return self._set
+
+    def _make_beside(self, done: "Future[None]") -> None:
+        try:
+            began = time.monotonic()
+            self._remake()
+            self._quick = time.monotonic() - began < QUICK
+        except BaseException as error:  # noqa: BLE001 - whoever asks next is told
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    def _settle(self, seconds: float) -> None:
+        """Wait a little for what is being made; an error of it is raised here."""
+        making = self._making
+        if making is not None and (making.done() or wait([making], seconds).done):
+            self._making = None
+            making.result()
+
+    def _remake(self) -> None:
+        """Read what has changed, and put a new set in the place of the one before."""
+        switched = self._read_shelf()
+        changed, today = self._refresh() or switched, datetime.now(JST).date()
+        if not changed and self._set is not None and today == self._day:  # an exception ends with its day
+            return
+        self._day = today
+        generation = self._set.generation + 1 if self._set else 1
+        off = self._shelf.off
+        compiled = [rule for _, rules in self._files.values() for rule in rules if rule.info.id not in off]
+        compiled = prepare(compiled, self._settings.rules.lists, today)
+        made = make(generation, compiled, self._settings.rules.contain, self._cache)
+        made.faults = [*self._shelf_faults, *map(self._placed, made.faults)]
+        self._set = made
+        gc.collect()
+        gc.freeze()  # rules live long, and are many: no later pass of the collector walks through them
+        log.get().info("rules.loaded", generation=generation, rules=len(made.rules), faults=len(made.faults))
+        for fault in made.faults[:20]:
+            log.get().warning("rules.fault", rule=fault.rule, where=fault.where, reason=fault.reason)
+
+    def _read_shelf(self) -> bool:
+        """Look which packs and rules are on; return whether that has changed. A damaged file changes nothing, and is said."""
+        if not self._settings.rules.packs:
+            return False
+        before = self._shelf, self._shelf_faults
+        try:
+            self._shelf, self._shelf_faults = published(self._settings.data), []
+        except (ConfigError, OSError) as error:
+            self._shelf_faults = [RuleFault("packs", str(getattr(error, "where", "")), str(error))]
+        return before != (self._shelf, self._shelf_faults)
+
+    def _placed(self, fault: RuleFault) -> RuleFault:
+        """Return a fault with its line, a pack's file by the pack's name."""
+        where = placed(fault.where, fault.rule, fault.reason)
+        return replace(fault, where=self._shelf.called(where, self._settings.data))
 
     def learn(self, events: Iterable[Event]) -> CompiledRules:
         """Count what is rare in ``events``, keep that for later starts, and return the set that looks for it."""
@@ -83,11 +154,13 @@ class RuleFolders:
     def _refresh(self) -> bool:
         seen: dict[Path, tuple[int, int]] = {}
         for folder in self.folders():
-            seen.update(_rule_files(folder))
+            seen.update(_marked(folder))
         gone = [path for path in self._files if path not in seen]
         fresh = [path for path, mark in seen.items() if self._files.get(path, (None,))[0] != mark]
         for path in gone:
             del self._files[path]
+        if len(fresh) > MANY:
+            self._kept = Kept(self._cache)
         for path in fresh:
             self._files[path] = (seen[path], self._compiled(path))
         self._kept.save()
@@ -102,6 +175,11 @@ class RuleFolders:
         if found is None:
             found = _compile(content, path)
             self._kept.put(content, path, found)
+        if path.is_relative_to(place(self._settings.data)):  # of others: it contains only if the settings name it
+            found = [
+                msgspec.structs.replace(rule, info=msgspec.structs.replace(rule.info, contain="never"))
+                for rule in found
+            ]
         return found
 
     @property
@@ -127,17 +205,30 @@ def _fault(path: Path, where: str, reason: str) -> Compiled:
     return Compiled(RuleInfo(id=path.stem, title=path.stem, level="medium", hash=""), where, fault=reason)
 
 
-def _rule_files(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
-    """Yield the rule files below a folder, in order, each with its time and size; hidden ones are none."""
+def rule_files(folder: Path) -> Iterator[Path]:
+    """Yield the rule files below a folder, in order; a file that is named is one."""
+    for path, _ in _marked(folder):
+        yield path
+
+
+def _marked(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+    """Yield rule files, each with its time and size; hidden ones are none, nor those that have just gone."""
     try:
+        if folder.is_file():
+            stat = folder.stat()
+            yield folder, (stat.st_mtime_ns, stat.st_size)
+            return
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if entry.is_dir():
-            yield from _rule_files(Path(entry.path))
-        elif entry.name.endswith(SUFFIXES) and entry.is_file():
-            stat = entry.stat()
-            yield Path(entry.path), (stat.st_mtime_ns, stat.st_size)
+        try:
+            if entry.is_dir():
+                yield from _marked(Path(entry.path))
+            elif entry.name.endswith(SUFFIXES) and entry.is_file():
+                stat = entry.stat()
+                yield Path(entry.path), (stat.st_mtime_ns, stat.st_size)
+        except OSError:
+            continue

@@ -9,15 +9,19 @@ from hinomi.errors import ConfigError
 from hinomi.settings import Rules, Settings
 
 
-def offline(folders: Sequence[Path]) -> RuleSet:
-    """Return the rules of the folders (none: the shipped ones). Compiled rules are kept in the user's cache.
+def offline(places: Sequence[Path], *, data: Path | None = None) -> RuleSet:
+    """Return the rules of files and folders (none: the shipped ones).
+
+    Compiled rules are kept in the user's cache, or in that of the data folder that is named.
 
     Raises:
-        ConfigError: If a folder is not there.
+        ConfigError: If one is not there.
     """
-    for folder in folders:
-        if not folder.is_dir():
-            raise ConfigError("no such folder of rules", where=folder, hint="--rules names a folder of Sigma files")
+    for place in places:
+        if not place.exists():
+            raise ConfigError(
+                "no such file or folder of rules", where=place, hint="name Sigma files, or folders of them"
+            )
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hinomi"
-    chosen = Rules(shipped=not folders, folders=tuple(folder.resolve() for folder in folders))
-    return load(Settings(data=cache, rules=chosen)).current()
+    chosen = Rules(shipped=not places, folders=tuple(place.resolve() for place in places), packs=False)
+    return load(Settings(data=data or cache, rules=chosen)).current()

@@ -439,6 +439,28 @@ def test_the_directory_is_imported_through_the_server(site: Site) -> None:
     assert "PC-0199" in site.ask("directory", "show", "devices", "-o", "id").out.split()
 
 
+def test_a_pack_runs_in_the_workers_until_it_is_switched_off(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "calc.yml").write_text(
+        "title: Calculator\nid: 00000000-0000-4000-8000-0000000000ca\nlevel: medium\n"
+        "logsource: {product: windows, category: process_creation}\n"
+        "detection: {selection: {CommandLine|contains: calc-of-the-test}, condition: selection}\n"
+    )
+
+    def started(host: str) -> None:
+        site.world.post([site.worlds.macro(host=host, CommandLine="cmd /c calc-of-the-test", ParentImage="C:\\a.exe")])
+
+    def told(host: str) -> bool:
+        started(host)
+        return any(row["title"] == "Calculator" for row in site.json("alert", "list", "--host", host))
+
+    said = site.ask("rule", "add", str(tmp_path), "--name", "calc", "--reason", "test")
+    assert said.code == 0, said.err
+    assert site.worlds.eventually(lambda: told("PC-0107"))
+    assert site.ask("rule", "disable", "calc", "--reason", "test").code == 0
+    assert site.worlds.eventually(lambda: not any(row["pack"] for row in site.json("rule", "list")))
+    assert [row["state"] for row in site.json("rule", "list", "--packs")] == ["disabled"]
+
+
 # --- a server that hangs ----------------------------------------------------------------------------
 
 
