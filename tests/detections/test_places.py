@@ -42,7 +42,7 @@ correlation:
         ("i1", "selection[0]: Image|foo: modifier 'foo' is unknown", 7), ("i1", "selection[1]: C|contains|all: takes a text", 9),
         ("i1", "condition 'selection and': it ends", 10), ("i2", "s: Image|endswith: takes a text", 16), ("i2", "hinomi.until: 3 is no date", 19),
         ("i1", "level: 'x' is none of high", 3), ("i1", "detection has no condition", 5), ("i1", "logsource: name a product", 4),
-        ("i2", "nothing that stands there", 12), ("b", "condition: no search fits", 17), ("i3", "correlation.condition.gte 'x': write a number", 28),
+        ("i2", "nothing that stands there", 12), ("b", "condition: no search fits", 17), ("i3", "correlation.condition.gte 'x': write a number", 29),
         ("i3", "correlation.rules: refers to 'two', which is not loaded", 25), ("nobody", "nothing", 1),
     ],
 )  # fmt: skip
