@@ -16,6 +16,8 @@ MOST_GROUPINGS = 16
 """Groups that one hit may fall into, where a field that is grouped by has several values."""
 MOST_UNTIDY = 64
 """Entries of a group that may lie in memory though nothing needs them."""
+LEAST_GROUPS = 10_000
+"""Groups in memory before those are looked for that are over."""
 MOST_CARRIED = 200
 """Different entries of a window that one occurrence hands to an outer correlation."""
 
@@ -76,6 +78,12 @@ class Kept:
         self.dirty = self.dirty or bool(self.settled)
         return fired
 
+    def over(self, now: int) -> bool:
+        """Tell whether no window to come can hold anything of it, where hits come in order of time."""
+        group = self.group
+        newest = group.entries[-1].time if group.entries else 0
+        return not group.waiting and newest < now - 2 * group.span - group.lateness
+
 
 class Found(NamedTuple):
     """A window in which a correlation is true; ``first`` of its group and span of time, which share an id."""
@@ -104,6 +112,11 @@ class Memory:
         self._kept: dict[Key, Kept] = {}
         self._touched: dict[Key, Kept] = {}
         self._due: list[tuple[int, Key]] = []
+        self._most = LEAST_GROUPS
+
+    def __len__(self) -> int:
+        """Return how many groups there are."""
+        return len(self._kept)
 
     def get(self, key: Key, spec: Spec, values: dict[str, Any]) -> Kept:
         """Return a group, new if there is none."""
@@ -117,7 +130,9 @@ class Memory:
         """Yield the groups in which something waits no longer, the longest waiting first; also those that this makes."""
         self.tidy(now)
         while self._due and self._due[0][0] <= now:
-            yield self._kept[heappop(self._due)[1]]
+            kept = self._kept.get(heappop(self._due)[1])
+            if kept is not None:
+                yield kept
             self.tidy(now)
 
     def tidy(self, now: int) -> None:
@@ -131,6 +146,9 @@ class Memory:
                 kept.group.prune(now)
                 kept.tidied = len(kept.group.entries)
         self._touched.clear()
+        if len(self._kept) > self._most:
+            self._kept = {key: kept for key, kept in self._kept.items() if not kept.over(now)}
+            self._most = max(LEAST_GROUPS, 2 * len(self._kept))
 
 
 def new_group(

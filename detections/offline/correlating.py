@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hinomi.detections import RuleSet
 from hinomi.detections.correlation import Past
+from hinomi.detections.correlation.sorting import Sorted
 from hinomi.detections.offline.sweep import Found
 from hinomi.hits import Hit, hit_of
 
@@ -12,17 +13,19 @@ from hinomi.hits import Hit, hit_of
 def correlated(ruleset: RuleSet, found: Iterable[Found]) -> Iterator[Found]:
     """Yield hits as they come, but for rules that only feed correlations; then what correlations make of them all."""
     past = Past(rule for rule in ruleset.compiled.values() if rule.correlation is not None)
-    fed: list[Hit] = []
-    for hit in found:
-        if past.wants(hit.rule.id):
-            event = {**hit.event, "file": str(hit.path), "index": hit.index}
-            fields = {name: hit.event[name] for name in hit.rule.fields if name in hit.event}
-            fed.append(hit_of(hit.rule, event, generation=0, received="", fields=fields))
-        if not hit.rule.silent:
-            yield hit
-    fed.sort(key=lambda hit: hit.time)
-    yield from map(_found, past.feed(fed))
-    yield from map(_found, past.end())
+    fed = Sorted()
+    try:
+        for hit in found:
+            if past.wants(hit.rule.id):
+                event = {**hit.event, "file": str(hit.path), "index": hit.index}
+                fields = {name: hit.event[name] for name in hit.rule.fields if name in hit.event}
+                fed.add(hit_of(hit.rule, event, generation=0, received="", fields=fields))
+            if not hit.rule.silent:
+                yield hit
+        yield from map(_found, past.feed(fed))
+        yield from map(_found, past.end())
+    finally:
+        fed.close()
 
 
 def _found(hit: Hit) -> Found:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hinomi.detections import RuleSet, load
+from hinomi.detections.engine.lists import Lists
 from hinomi.errors import ConfigError
 from hinomi.settings import Rules, Settings
 
 
-def offline(places: Sequence[Path], *, data: Path | None = None) -> RuleSet:
+def offline(places: Sequence[Path], *, data: Path | None = None, lists: Lists | None = None) -> RuleSet:
     """Return the rules of files and folders (none: the shipped ones).
 
     Compiled rules are kept in the user's cache, or in that of the data folder that is named.
@@ -23,5 +24,7 @@ def offline(places: Sequence[Path], *, data: Path | None = None) -> RuleSet:
                 "no such file or folder of rules", where=place, hint="name Sigma files, or folders of them"
             )
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hinomi"
-    chosen = Rules(shipped=not places, folders=tuple(place.resolve() for place in places), packs=False)
+    chosen = Rules(
+        shipped=not places, folders=tuple(place.resolve() for place in places), packs=False, lists=lists or {}
+    )
     return load(Settings(data=data or cache, rules=chosen)).current()

@@ -71,8 +71,8 @@ class Totals:
 class Sweeper:
     """Reads and matches chunks; the same reader and matcher as the stream's."""
 
-    def __init__(self, ruleset: RuleSet, *, named: str = "", encoding: str = "", zone: str = "Asia/Tokyo"):
-        """Take the rules; ``named`` is the only format to be tried."""
+    def __init__(self, ruleset: RuleSet | None, *, named: str = "", encoding: str = "", zone: str = "Asia/Tokyo"):
+        """Take the rules (None: it only reads); ``named`` is the only format to be tried."""
         names = (named,) if named else (*FIRST, *(name for name, _ in formats if name not in FIRST))
         source = SourceSettings(kind="file", formats=names, encoding=encoding, zone=zone)
         self.ruleset = ruleset
@@ -95,6 +95,8 @@ class Sweeper:
                 continue
             events += found
             indexes += [index] * len(found)
+        if self.ruleset is None:
+            raise ValueError("nothing to match with")
         result = self.ruleset.match(events)
         hits = [Found(chunk.path, indexes[place], rule, _slim(events[place], rule)) for place, rule in result.hits]
         bare = chunk._replace(raws=[])
