@@ -4,7 +4,7 @@ A rule's document is read again as it is written; what a clause asks of an event
 alone. Everything here is plain data, for people (`hinomi rule explain`) and programs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from hinomi.detections.engine.lists import Lists, fill, wanted
 from hinomi.detections.engine.predicates import Node, Unsupported, View, build
 from hinomi.detections.engine.safe_yaml import load_all
 from hinomi.detections.engine.tree import TreeBuilder
-from hinomi.detections.fieldmap import Product, fieldmaps
+from hinomi.detections.fieldmap import Condition, Product, fieldmaps
 from hinomi.errors import NotFoundError
 from hinomi.event import Event
 from hinomi.tenancy import within
@@ -94,6 +94,11 @@ def _routes(found: Compiled, event: Event) -> dict[str, Any]:
         ways.append({"ok": all(part["ok"] for part in asked), "asked": asked})
     why = "" if ways else "no field map knows this log source, and it names no product and service"
     return {"routed": any(way["ok"] for way in ways), "ways": ways, "why": why}
+
+
+def meets(event: Event, routes: Iterable[Condition]) -> bool:
+    """Tell whether an event is of a log source."""
+    return any(all(_is(event, name, value) for name, value in route) for route in routes)
 
 
 def _words(event: Event, name: str) -> list[str]:

@@ -23,6 +23,11 @@ def placed(where: str, rule: str, reason: str) -> str:
 
 def line_of(data: bytes, rule: str, reason: str) -> int | None:
     """Return the line, from 1, in the document of a rule (by id, name or title; one alone needs none)."""
+    return line_at(data, rule, _words(reason))
+
+
+def line_at(data: bytes, rule: str, keys: list[str], text: str = "") -> int | None:
+    """Return the line that keys lead to, or, below it, the first that holds a text."""
     try:
         roots = [node for node in yaml.compose_all(data, yaml.CSafeLoader) if isinstance(node, yaml.MappingNode)]
     except (yaml.YAMLError, RecursionError, ValueError):
@@ -31,8 +36,9 @@ def line_of(data: bytes, rule: str, reason: str) -> int | None:
     if not roots:
         return None
     root = named[-1] if named else roots[0]  # of two with one id, the second is at fault
-    found = max(_paths(root, _words(reason)), key=lambda path: path[0], default=(0, root.start_mark.line + 1))
-    return found[1]
+    _, line = max(_paths(root, keys), key=lambda path: path[0], default=(0, root.start_mark.line + 1))
+    below = data.decode("utf-8", "replace").splitlines()[line - 1 : root.end_mark.line + 1] if text else []
+    return next((line + number for number, content in enumerate(below) if text in content), line)
 
 
 def _paths(root: Any, words: list[str]) -> Iterator[tuple[int, int]]:

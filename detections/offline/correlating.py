@@ -1,6 +1,6 @@
 """Correlations over files: their hits come after those of the records, about the record that completed each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from hinomi.detections import RuleSet
@@ -10,9 +10,13 @@ from hinomi.detections.offline.sweep import Found
 from hinomi.hits import Hit, hit_of
 
 
-def correlated(ruleset: RuleSet, found: Iterable[Found]) -> Iterator[Found]:
-    """Yield hits as they come, but for rules that only feed correlations; then what correlations make of them all."""
-    past = Past(rule for rule in ruleset.compiled.values() if rule.correlation is not None)
+def correlated(ruleset: RuleSet, found: Iterable[Found], shown: Collection[str] | None = None) -> Iterator[Found]:
+    """Yield hits as they come, then what correlations make of them all.
+
+    Only those of rules in ``shown``; else all but of rules that only feed correlations.
+    """
+    correlations = [rule for rule in ruleset.compiled.values() if rule.correlation is not None]
+    past = Past(correlations, wanted=shown)
     fed = Sorted()
     try:
         for hit in found:
@@ -20,7 +24,7 @@ def correlated(ruleset: RuleSet, found: Iterable[Found]) -> Iterator[Found]:
                 event = {**hit.event, "file": str(hit.path), "index": hit.index}
                 fields = {name: hit.event[name] for name in hit.rule.fields if name in hit.event}
                 fed.add(hit_of(hit.rule, event, generation=0, received="", fields=fields))
-            if not hit.rule.silent:
+            if not hit.rule.silent if shown is None else hit.rule.id in shown:
                 yield hit
         yield from map(_found, past.feed(fed))
         yield from map(_found, past.end())

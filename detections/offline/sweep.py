@@ -13,6 +13,8 @@ from hinomi.collectors.formats import formats
 from hinomi.collectors.reading import Reader
 from hinomi.detections import RuleFault, RuleSet
 from hinomi.detections.carrying import carried
+from hinomi.detections.explaining import meets
+from hinomi.detections.fieldmap import Condition
 from hinomi.detections.offline.files import Chunk, chunks
 from hinomi.directory import Directory
 from hinomi.event import Block, Event
@@ -39,13 +41,17 @@ class Found:
 
 @dataclass(frozen=True)
 class Swept:
-    """What one chunk gave: hits, the numbers of records that no format took, rules that failed."""
+    """What one chunk gave: hits, the numbers of records that no format took, rules that failed.
+
+    ``met``: the numbers of records that are of a log source that was asked for.
+    """
 
     chunk: Chunk
     hits: Sequence[Found]
     errors: Sequence[int]
     faults: Sequence[RuleFault]
     records: int
+    met: Sequence[int] = ()
 
 
 @dataclass
@@ -58,6 +64,9 @@ class Totals:
     broken: list[str] = field(default_factory=list)
     """Files that could not be read as a whole, with the reason."""
     faults: Counter[str] = field(default_factory=Counter)
+    met: int = 0
+    first_met: str = ""
+    """Where the first record of a log source that was asked for is."""
 
     def add(self, swept: Swept) -> None:
         """Count one chunk."""
@@ -65,17 +74,22 @@ class Totals:
         self.errors += len(swept.errors)
         for index in swept.errors[: max(10 - len(self.first_errors), 0)]:
             self.first_errors.append(f"{swept.chunk.path}:{index}")
+        self.met += len(swept.met)
+        if swept.met and not self.first_met:
+            self.first_met = f"{swept.chunk.path}:{swept.met[0]}"
         self.faults.update(fault.rule for fault in swept.faults)
 
 
 class Sweeper:
     """Reads and matches chunks; the same reader and matcher as the stream's."""
 
-    def __init__(self, ruleset: RuleSet | None, *, named: str = "", encoding: str = "", zone: str = "Asia/Tokyo"):
-        """Take the rules (None: it only reads); ``named`` is the only format to be tried."""
+    def __init__(
+        self, ruleset: RuleSet | None, *, named: str = "", encoding: str = "", zone: str = "Asia/Tokyo", routes: Sequence[Condition] = ()
+    ):  # fmt: skip
+        """Take the rules (None: it only reads); ``named`` is the only format tried; records that meet ``routes`` are noted."""
         names = (named,) if named else (*FIRST, *(name for name, _ in formats if name not in FIRST))
         source = SourceSettings(kind="file", formats=names, encoding=encoding, zone=zone)
-        self.ruleset = ruleset
+        self.ruleset, self._routes = ruleset, routes
         self._reader = Reader(Settings(sources={SOURCE: source}))
         self._nobody = Directory()
 
@@ -100,7 +114,12 @@ class Sweeper:
         result = self.ruleset.match(events)
         hits = [Found(chunk.path, indexes[place], rule, _slim(events[place], rule)) for place, rule in result.hits]
         bare = chunk._replace(raws=[])
-        return Swept(bare, sorted(hits, key=lambda hit: hit.index), errors, result.faults, len(chunk.raws))
+        met = (
+            [index for index, event in zip(indexes, events, strict=True) if meets(event, self._routes)]
+            if self._routes
+            else ()
+        )
+        return Swept(bare, sorted(hits, key=lambda hit: hit.index), errors, result.faults, len(chunk.raws), met)
 
 
 def _slim(event: Event, rule: RuleInfo) -> Event:
