@@ -41,7 +41,7 @@ def explain(rules: Mapping[str, Compiled], rule: str, event: Event, lists: Lists
     if found.correlation is not None:
         return about | _correlation(rules, found, event, lists)
     document = _document(found.where, found.info.id)
-    view = View(event, _virtual())
+    view = View(event, computed())
     product = product_of(found.source)
     reader = _Reader(builder_of(document, found.source, product), view, lists)
     routes = _routes(found, event)
@@ -62,7 +62,7 @@ def _correlation(rules: Mapping[str, Compiled], found: Compiled, event: Event, l
     assert spec is not None  # noqa: S101 - asked before
     parts = []
     for slot in spec.slots:
-        view = View(event, _virtual())
+        view = View(event, computed())
         seen = {asked: [text for name in names for text in view.texts(name)] for asked, names in slot.fields.items()}
         parts.append({**explain(rules, slot.rule, event, lists), "groups": {name: seen.get(name, []) for name in spec.group_by}, "carries": seen})  # fmt: skip
     counts = {**spec.limits} if spec.terms is None else {"condition": "in words"}
@@ -82,7 +82,8 @@ def _document(where: str, rule: str) -> dict[str, Any]:
     raise NotFoundError(f"rule {rule!r} is no longer in its file", where=path, hint="it is read again in a moment")
 
 
-def _virtual() -> dict[str, Any]:
+def computed() -> dict[str, Any]:
+    """Return how names that only field maps know are read."""
     return {name: make for _, table in fieldmaps if isinstance(table, Product) for name, make in table.virtual.items()}
 
 

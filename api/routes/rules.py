@@ -1,5 +1,6 @@
 """Rules: what is loaded, what each has found, which exceptions are on it."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -7,9 +8,12 @@ from fastapi import APIRouter
 from sqlalchemy import Connection, func, select
 
 from hinomi.api.auth import Parts, Reads
+from hinomi.clock import iso
+from hinomi.detections import costs
 from hinomi.detections.packs.shelf import published
 from hinomi.errors import NotFoundError
 from hinomi.hits import RuleInfo
+from hinomi.playbooks.incidents.queries import in_subtree
 from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
@@ -21,7 +25,7 @@ def rules(parts: Parts, who: Reads) -> dict[str, Any]:
     """List rules with their hits, exceptions and faults, and fields that are not mapped."""
     ruleset = parts.rules()
     with parts.state.read() as conn:
-        hits = _hits(conn)
+        hits = _hits(conn, who.grant)
     items = [_row(ruleset, rule, hits, who.grant) for rule in ruleset.rules.values()]
     shelf, data = published(parts.settings.data), parts.settings.data
     for item in items:
@@ -29,6 +33,26 @@ def rules(parts: Parts, who: Reads) -> dict[str, Any]:
     faults = [{"rule": fault.rule, "where": fault.where, "reason": fault.reason} for fault in ruleset.faults]
     off = [{"id": name, **msgspec.to_builtins(rule)} for name, rule in shelf.off.items()]
     return {"items": items, "faults": faults, "off": off, "cursor": None}
+
+
+@router.get("/rules/stats")
+def stats(parts: Parts, who: Reads) -> dict[str, Any]:
+    """List how often each rule has fired in the caller's subtree, when last, whether it is noisy, and what it costs."""
+    ruleset = parts.rules()
+    day = iso(parts.clock.now() - timedelta(days=1))[:13]
+    with parts.state.read() as conn:
+        counted, today = _hits(conn, who.grant), _hits(conn, who.grant, since=day)
+    cost = costs.read(parts.settings.data / "run" / "costs")
+    items = []
+    for name in dict.fromkeys([*ruleset.rules, *counted]):
+        info, row = ruleset.rules.get(name), counted.get(name)
+        mean, times = cost.get(name, (None, 0))
+        items.append({
+            "id": name, "level": info.level if info else None, "title": info.title if info else None, "hits_24h": today[name][1] if name in today else 0,
+            "hits": row[1] if row else 0, "last_seen": row[2] if row else None, "noisy": bool(name in today and today[name][3]), "tenants": row[4] if row else 0,
+            "cost_us": None if mean is None else round(mean * 1e6, 2), "measured": times, "loaded": info is not None,
+        })  # fmt: skip
+    return {"items": items, "cursor": None}
 
 
 @router.get("/rules/{rule:path}")
@@ -41,7 +65,7 @@ def rule(parts: Parts, who: Reads, rule: str) -> dict[str, Any]:
     if info is None:
         raise NotFoundError(f"no rule is called {rule!r}", hint="hinomi rule list")
     with parts.state.read() as conn:
-        row = _row(ruleset, info, _hits(conn), who.grant)
+        row = _row(ruleset, info, _hits(conn, who.grant), who.grant)
     row["where"] = published(parts.settings.data).called(row["where"], parts.settings.data)
     found = compiled[info.id]
     about = found.correlation
@@ -52,10 +76,14 @@ def rule(parts: Parts, who: Reads, rule: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _hits(conn: Connection) -> dict[str, Any]:
+def _hits(conn: Connection, grant: Grant, since: str = "") -> dict[str, Any]:
+    """Return (rule, hits, last, noisy, tenants) by rule, of a caller's subtree."""
     table = t.rule_count
-    counted = select(table.c.rule_id, func.sum(table.c.hits), func.max(table.c.last_seen), func.max(table.c.noisy))
-    return {row[0]: row for row in conn.execute(counted.group_by(table.c.rule_id))}
+    counted = select(
+        table.c.rule_id, func.sum(table.c.hits), func.max(table.c.last_seen), func.max(table.c.noisy), func.count(table.c.tenant.distinct())
+    )  # fmt: skip
+    asked = in_subtree(counted.where(table.c.hour >= since), table, grant.tenant).group_by(table.c.rule_id)
+    return {row[0]: row for row in conn.execute(asked)}
 
 
 def _row(ruleset: Any, info: RuleInfo, hits: dict[str, Any], grant: Grant) -> dict[str, Any]:

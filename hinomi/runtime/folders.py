@@ -41,6 +41,11 @@ class Folders:
         """Return the folder of what lives as long as the processes: sockets, statistics."""
         return self.data / "run"
 
+    @property
+    def costs(self) -> Path:
+        """Return the folder of what rules cost, as workers have measured it."""
+        return self.run / "costs"
+
 
 def partitions(settings: Settings) -> list[str]:
     """Return the names of all partitions, trusted ones first."""

@@ -19,6 +19,7 @@ from hinomi.clock import from_micros, iso
 from hinomi.collectors.reading import Reader
 from hinomi.detections import RuleSet, load
 from hinomi.detections.carrying import carried
+from hinomi.detections.costs import Costs
 from hinomi.directory import Directory
 from hinomi.directory import load as load_directory
 from hinomi.errors import FullError
@@ -92,6 +93,7 @@ class Worker:
         self.rules = load(settings)
         self.detected = detected_of(self.hits, self.spool)
         self.evidence = Evidence()
+        self.costs = Costs(self.folders.costs / f"{partition}.json")
         self.directory = Directory()
         self._looked = self._saved = 0.0
         self.counted_only = 0
@@ -153,6 +155,7 @@ class Worker:
         result = ruleset.match(events)
         for fault in result.faults:
             log.get().warning("worker.rule_fault", rule=fault.rule, reason=fault.reason)
+        self.costs.look(ruleset, events)
         trusted = self._trusted(block.source)
         return [self._hit(ruleset, rule, events[index], block, trusted) for index, rule in result.hits]
 
