@@ -36,7 +36,7 @@ def explain(rules: Mapping[str, Compiled], rule: str, event: Event, lists: Lists
     found = rules.get(rule)
     if found is None:
         raise NotFoundError(f"no rule is called {rule!r}", hint="hinomi rule list")
-    about = {"rule": rule, "title": found.info.title, "level": found.info.level, "where": found.where}
+    about: dict[str, Any] = {"rule": rule, "title": found.info.title, "level": found.info.level, "where": found.where}
     about |= {"event": event.get("event.id"), "time": event.get("@timestamp"), "unmapped": list(found.unmapped)}
     if found.correlation is not None:
         return about | _correlation(rules, found, event, lists)
@@ -125,7 +125,7 @@ def _exception(found: Compiled, applied: filters.Applied, view: View, lists: Lis
     excepts = applied.state != "ended" and here and build(tree)(view)
     shown = {name: value for name, value in section.items() if name != "rules"}
     said = {"in_its_tenants": here, "excepts": excepts, **_Reader(builder, view, lists).section(shown)}
-    return msgspec.to_builtins(applied) | said
+    return {**msgspec.to_builtins(applied), **said}
 
 
 class _Reader:

@@ -1,10 +1,9 @@
 """What is wrong or unwise in rule files, each with file, line and remedy; nothing of it asks another machine."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from hinomi.detections import RuleSet
 from hinomi.detections.engine.compiling import Compiled
 from hinomi.detections.engine.loading import rule_files
 from hinomi.detections.engine.places import line_at
@@ -43,12 +42,13 @@ def lint(places: Sequence[Path], more: Sequence[Path] = ()) -> list[Finding]:
         for fault in ruleset.faults
         if fault.where.rpartition(":")[0] in here or fault.where in here
     ]
+    compiled: Mapping[str, Compiled] = getattr(ruleset, "compiled", {})
     for file in files:
-        found += _file(file, ruleset)
+        found += _file(file, compiled)
     return sorted(found, key=lambda one: (one.where.rpartition(":")[0], _number(one.where), one.what))
 
 
-def _file(path: Path, ruleset: RuleSet) -> Iterator[Finding]:
+def _file(path: Path, compiled: Mapping[str, Compiled]) -> Iterator[Finding]:
     data = path.read_bytes()
     try:
         documents = [document for document in load_all(data, path) if isinstance(document, dict)]
@@ -56,7 +56,7 @@ def _file(path: Path, ruleset: RuleSet) -> Iterator[Finding]:
         return  # said as a fault
     for document in documents:
         rule = str(document.get("id") or document.get("name") or document.get("title") or "?")
-        for said in _said(document, ruleset.compiled.get(rule)):
+        for said in _said(document, compiled.get(rule)):
             line = line_at(data, rule, said.keys, said.text)
             yield Finding(f"{path}:{line or 1}", "warning", rule, said.what, said.remedy)
 

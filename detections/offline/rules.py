@@ -24,7 +24,6 @@ def offline(places: Sequence[Path], *, data: Path | None = None, lists: Lists | 
                 "no such file or folder of rules", where=place, hint="name Sigma files, or folders of them"
             )
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hinomi"
-    chosen = Rules(
-        shipped=not places, folders=tuple(place.resolve() for place in places), packs=False, lists=lists or {}
-    )
+    filled = {name: {at: tuple(values) for at, values in own.items()} for name, own in (lists or {}).items()}
+    chosen = Rules(shipped=not places, folders=tuple(place.resolve() for place in places), packs=False, lists=filled)
     return load(Settings(data=data or cache, rules=chosen)).current()
