@@ -12,7 +12,7 @@ import msgspec
 
 from hinomi.detections import filters
 from hinomi.detections.engine import condition
-from hinomi.detections.engine.compiling import Compiled, builder_of, product_of, taxonomy_of
+from hinomi.detections.engine.compiling import Compiled, builder_of, field_map_of, taxonomy_of
 from hinomi.detections.engine.lists import Lists, fill, wanted
 from hinomi.detections.engine.predicates import Node, Unsupported, View, build
 from hinomi.detections.engine.safe_yaml import load_all
@@ -42,7 +42,7 @@ def explain(rules: Mapping[str, Compiled], rule: str, event: Event, lists: Lists
         return about | _correlation(rules, found, event, lists)
     document = _document(found.where, found.info.id)
     view = View(event, computed())
-    product = product_of(found.source)
+    product = field_map_of(found.source)
     reader = _Reader(builder_of(document, found.source, product), view, lists)
     routes = _routes(found, event)
     section = document["detection"]
@@ -117,7 +117,7 @@ def _exception(found: Compiled, applied: filters.Applied, view: View, lists: Lis
     """Return what an exception on the rule excepts, and whether it does here."""
     document = _document(applied.where, applied.id)
     section = document["filter"]
-    product = product_of(found.source) if taxonomy_of(document) == "sigma" else None
+    product = field_map_of(found.source) if taxonomy_of(document) == "sigma" else None
     builder = TreeBuilder(product, found.source.get("category"), found.source.get("service"))
     tree = fill(filters.excepted(builder, section), lists)
     tenant = view.event.get("hinomi.tenant", "")

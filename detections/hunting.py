@@ -8,6 +8,7 @@ from hinomi.clock import iso, parse_iso
 from hinomi.detections import RuleFault, RuleSet
 from hinomi.detections.carrying import carried
 from hinomi.detections.correlation import Past
+from hinomi.detections.correlation.sorting import Sorted
 from hinomi.detections.engine.candidates import filter_of
 from hinomi.detections.engine.compiling import Compiled
 from hinomi.detections.fieldmap import Product, fieldmaps
@@ -107,7 +108,7 @@ class _Correlating:
     def __init__(self, correlations: Sequence[Compiled], wanted: Sequence[str]):
         self._past = Past(correlations, wanted=frozenset(wanted))
         self._day = ""
-        self._hits: list[Hit] = []
+        self._hits = Sorted()
 
     def feed(self, hits: Sequence[tuple[RuleInfo, Event]], day: str) -> Iterator[tuple[RuleInfo, Event]]:
         if day != self._day:
@@ -115,7 +116,7 @@ class _Correlating:
             self._day = day
         for rule, event in hits:
             if self._past.wants(rule.id):
-                self._hits.append(
+                self._hits.add(
                     hit_of(
                         rule, _slim(event), generation=0, received="", live=False, fields=carried(event, rule.fields)
                     )
@@ -126,8 +127,11 @@ class _Correlating:
         yield from map(_shown, self._past.end())
 
     def _closed(self) -> Iterator[tuple[RuleInfo, Event]]:
-        hits, self._hits = sorted(self._hits, key=lambda hit: hit.time), []
-        yield from map(_shown, self._past.feed(hits))
+        hits, self._hits = self._hits, Sorted()
+        try:
+            yield from map(_shown, self._past.feed(hits))
+        finally:
+            hits.close()
 
 
 def _slim(event: Event) -> Event:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Any
 
 from fastapi import APIRouter
@@ -14,8 +15,9 @@ from hinomi.api.deps import Deps
 from hinomi.clock import iso
 from hinomi.detections.carrying import carried
 from hinomi.detections.hunting import Step, chosen, hunt
+from hinomi.detections.offline.rules import written
 from hinomi.directory import load as load_directory
-from hinomi.errors import HinomiError
+from hinomi.errors import ConfigError, HinomiError
 from hinomi.events.query import window
 from hinomi.hits import hit_of
 from hinomi.playbooks.incidents import alerts
@@ -24,7 +26,10 @@ router = APIRouter(prefix="/api/v1/hunts", tags=["hunts"])
 
 
 class Hunt(BaseModel):
-    """Which rules, over which window; ``raise`` makes alerts, which never start a live playbook."""
+    """Which rules, over which window; ``raise`` makes alerts, which never start a live playbook.
+
+    ``text`` holds rules that are being written, as they stand in their files; ``rules`` are then ids in it.
+    """
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -33,6 +38,7 @@ class Hunt(BaseModel):
     until: str = "now"
     raise_: bool = Field(default=False, alias="raise")
     reason: str = Field(default="", max_length=500)
+    text: str = Field(default="", max_length=1 << 20)
 
 
 @router.post("")
@@ -41,7 +47,11 @@ def start(parts: Parts, who: Reads, asked: Hunt) -> StreamingResponse:
     if asked.raise_:
         who.grant.demand("act")
     since, until = window(asked.since, asked.until, parts.clock.now())
-    ruleset = parts.rules()
+    if asked.text and asked.raise_:
+        raise ConfigError(
+            "a rule that is being written raises nothing", hint="hinomi rule add brings it, hinomi hunt --raise raises"
+        )
+    ruleset = written(asked.text, parts.settings.rules.lists) if asked.text else parts.rules()
     rules = chosen(ruleset, asked.rules)
     steps = hunt(parts.store(), ruleset, rules, since, until, who.grant)
     detail = {
@@ -51,6 +61,7 @@ def start(parts: Parts, who: Reads, asked: Hunt) -> StreamingResponse:
         "until": until,
         "raise": asked.raise_,
         "reason": asked.reason,
+        **({"sha256": sha256(asked.text.encode()).hexdigest()} if asked.text else {}),
     }
     with parts.state.write() as conn:
         audit.record(

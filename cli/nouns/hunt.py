@@ -39,7 +39,11 @@ def command(
     if raising and not reason:
         raise click.UsageError(_("--raise needs --reason"))
     names = [row["id"] for row in client.get("rules")["items"]] if every else list(rules)
-    body = {"rules": names, "since": since, "until": until, "raise": raising, "reason": reason}
+    return hunted(client, {"rules": names, "since": since, "until": until, "raise": raising, "reason": reason}, fmt)
+
+
+def hunted(client: Client, body: dict[str, Any], fmt: str) -> int:
+    """Hunt, show hits and how far it is, and say what it came to."""
     hits: list[dict[str, Any]] = []
     done: dict[str, Any] | None = None
     with Progress() as progress:
@@ -59,7 +63,7 @@ def command(
         raise HinomiError(_("the answer ended before the hunt did"), hint=_("look at the server's log"))
     say(
         _("{events} events looked at, {hits} hits, {alerts} alerts raised; window {since} to {until}").format(
-            since=since, until=until, **done
+            since=body["since"], until=body["until"], **done
         )
     )
     return 0

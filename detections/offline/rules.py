@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from hinomi.detections import RuleSet, load
 from hinomi.detections.engine.lists import Lists
@@ -27,3 +28,11 @@ def offline(places: Sequence[Path], *, data: Path | None = None, lists: Lists | 
     filled = {name: {at: tuple(values) for at, values in own.items()} for name, own in (lists or {}).items()}
     chosen = Rules(shipped=not places, folders=tuple(place.resolve() for place in places), packs=False, lists=filled)
     return load(Settings(data=data or cache, rules=chosen)).current()
+
+
+def written(text: str, lists: Lists) -> RuleSet:
+    """Return rules that are given as the text of their files; nothing of them is kept."""
+    with TemporaryDirectory(prefix="hinomi-rules-") as made:
+        file = Path(made) / "rule.yml"
+        file.write_text(text, encoding="utf-8")
+        return offline([file], data=Path(made), lists=lists)

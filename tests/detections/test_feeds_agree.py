@@ -1,4 +1,4 @@
-"""The same correlations over files and on the stream: one result. (Over the store: see the hunts.)"""
+"""The same correlations over files, over the store and on the stream: one result."""
 
 import json
 import random
@@ -14,13 +14,16 @@ from hinomi.detections import load
 from hinomi.detections.correlation import Correlator
 from hinomi.detections.correlation.machine import LEAST_GROUPS, Machine, Memory, Record
 from hinomi.detections.correlation.sorting import Sorted
+from hinomi.detections.hunting import hunt
 from hinomi.detections.offline.correlating import correlated
 from hinomi.detections.offline.files import chunks
 from hinomi.detections.offline.rules import offline
 from hinomi.detections.offline.sweep import Sweeper
+from hinomi.events import Flush, open_store
 from hinomi.hits import Hit, RuleInfo
 from hinomi.settings import Rules, Settings
 from hinomi.state import State
+from hinomi.tenancy import Grant
 
 START = datetime(2026, 11, 24, tzinfo=UTC)
 SOURCE = {"product": "windows", "service": "security"}
@@ -111,11 +114,25 @@ def on_the_stream(rules: Path, events: list[Any], data: Path) -> list[tuple[str,
     return sorted((hit.rule.title, hit.time, hit.event_id) for hit in found)
 
 
-def test_a_file_and_the_stream_give_the_same_occurrences(rules: Path, file: Path, tmp_path: Path) -> None:
+def over_the_store(ruleset: Any, events: list[Any], folder: Path) -> list[tuple[str, str, str]]:
+    store = open_store(Settings(data=folder), writable=True, fields=ruleset.fields)
+    for number in range(3):  # as the storer does it: in parts, none of them in order
+        store.append(Flush("a", [(number + 1, events[number::3])]))
+    names = [rule.info.id for rule in ruleset.correlations]
+    always = ("1970-01-01T00:00:00.000000Z", "2100-01-01T00:00:00.000000Z")
+    steps = hunt(store, ruleset, names, *always, Grant("t", "", frozenset({"read"})))
+    found = sorted((rule.title, event["@timestamp"], event["event.id"]) for step in steps for rule, event in step.hits)
+    store.close()
+    return found
+
+
+def test_files_store_and_stream_give_the_same_occurrences(rules: Path, file: Path, tmp_path: Path) -> None:
     ruleset = offline([rules])
     swept = over_the_file(ruleset, file)
     assert {title for title, _, _ in swept} == {"many", "hosts", "then_in", "stays", "few", "chain"}
-    assert on_the_stream(rules, events_of(ruleset, file), tmp_path / "data") == swept
+    events = events_of(ruleset, file)
+    assert on_the_stream(rules, events, tmp_path / "data") == swept
+    assert over_the_store(ruleset, events, tmp_path / "store") == swept
 
 
 def test_hits_that_do_not_fit_into_memory_come_back_in_order() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from hinomi import log
+from hinomi.cli.client import Client
 from hinomi.cli.options import config_of, examples, listed
 from hinomi.cli.output import say, show
 from hinomi.cli.rules import rules_for
@@ -19,7 +20,7 @@ MOST = 5
 @click.command(
     "try",
     epilog=examples(
-        "rule try my_rule.yml --on Security.evtx", "rule try my_rule.yml --on logs/ --rules exceptions/ -o jsonl"
+        "rule try my_rule.yml --on Security.evtx", "rule try my_rule.yml --since 24h --rules exceptions/ -o jsonl"
     ),
 )
 @click.argument("rule")
@@ -27,10 +28,11 @@ MOST = 5
     "--on",
     "files",
     multiple=True,
-    required=True,
     type=click.Path(path_type=Path),
     help=_("File or folder of events (several: once each)."),
 )
+@click.option("--since", default="", help=_("Instead: the events that are stored since, such as 24h, 30d, 2026-11-19."))
+@click.option("--until", default="now", show_default=True, help=_("The same, exclusive."))
 @click.option(
     "--rules",
     "more",
@@ -40,10 +42,30 @@ MOST = 5
 )
 @listed
 @click.pass_context
-def command(ctx: click.Context, rule: str, files: tuple[Path, ...], more: tuple[Path, ...], fmt: str) -> int:
-    """Match a rule with the events of files. RULE: a file or folder, an id, a name or a part of a title."""
+def command(
+    ctx: click.Context, rule: str, files: tuple[Path, ...], since: str, until: str, more: tuple[Path, ...], fmt: str
+) -> int:
+    """Match a rule with the events of files, or of the store. RULE: a file or folder, an id, a name, a part of a title."""
     log.configure("cli", json=False, level=logging.ERROR)
-    return over_files(rule, files, more, fmt, config_of(ctx))
+    if bool(files) == bool(since):
+        raise click.UsageError(_("name files (--on), or a time (--since)"))
+    if files:
+        return over_files(rule, files, more, fmt, config_of(ctx))
+    return over_store(Client(config_of(ctx)), rule, since, until, more, fmt)
+
+
+def over_store(client: Client, rule: str, since: str, until: str, more: tuple[Path, ...], fmt: str) -> int:
+    """Hunt with a rule as it is written: it need not be loaded."""
+    from hinomi.cli.nouns.hunt import hunted
+    from hinomi.detections.engine.loading import rule_files
+
+    body = {"rules": [rule], "since": since, "until": until}
+    if Path(rule).exists():
+        _ruleset, chosen, _lists = rules_for(rule, more, str(client.config))
+        places = dict.fromkeys(file for place in (Path(rule), *more) for file in rule_files(place.resolve()))
+        text = "\n---\n".join(place.read_text(encoding="utf-8-sig") for place in places)
+        body |= {"rules": chosen, "text": text}
+    return hunted(client, body, fmt)
 
 
 def over_files(rule: str, files: tuple[Path, ...], more: tuple[Path, ...], fmt: str, config: str | None) -> int:
