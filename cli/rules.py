@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hinomi.cli.client import find_config
 from hinomi.errors import ConfigError
@@ -35,3 +35,18 @@ def rules_for(rule: str, more: Sequence[Path], config: str | None) -> "tuple[Rul
     else:
         ruleset = load(settings).current()
     return ruleset, chosen(ruleset, rule, path), lists
+
+
+def written(rule: str, more: Sequence[Path], config: str | None) -> dict[str, Any]:
+    """Return what a server needs of a rule that lies in files: their text, and the ids that are meant; else nothing.
+
+    Raises:
+        ConfigError: If it cannot be loaded; names file and line.
+    """
+    if not Path(rule).exists():
+        return {}
+    from hinomi.detections.engine.loading import rule_files
+
+    _, chosen, _ = rules_for(rule, more, config)
+    files = dict.fromkeys(file for place in (Path(rule), *more) for file in rule_files(place.resolve()))
+    return {"rules": chosen, "text": "\n---\n".join(file.read_text(encoding="utf-8-sig") for file in files)}

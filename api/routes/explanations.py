@@ -1,5 +1,6 @@
 """Why a rule matches a stored event or does not."""
 
+from contextlib import nullcontext
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,6 +10,7 @@ from hinomi import audit
 from hinomi.api.auth import Parts, Reads
 from hinomi.detections.explaining import explain
 from hinomi.detections.offline.choosing import chosen
+from hinomi.detections.offline.rules import written
 from hinomi.errors import NotFoundError
 from hinomi.events import Query, Term
 
@@ -16,12 +18,16 @@ router = APIRouter(prefix="/api/v1/explanations", tags=["rules"])
 
 
 class Question(BaseModel):
-    """A rule by id, name or a part of its title, and an event by id."""
+    """Rules by id, name or a part of their title, and an event by id.
+
+    ``text`` holds rules that are being written, as they stand in their files; ``rules`` are then ids in it.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    rule: str = Field(min_length=1, max_length=500)
+    rules: list[str] = Field(min_length=1, max_length=20)
     event: str = Field(min_length=1, max_length=100)
+    text: str = Field(default="", max_length=1 << 20)
 
 
 @router.post("/search")
@@ -34,10 +40,11 @@ def why(parts: Parts, who: Reads, asked: Question) -> dict[str, Any]:
         raise NotFoundError(
             f"no event {asked.event!r}", hint="it may not be stored yet (a few seconds), or has expired"
         )
-    ruleset = parts.rules()
-    rules = chosen(ruleset, asked.rule)
-    items = [explain(ruleset.compiled, rule, found.events[0], parts.settings.rules.lists) for rule in rules[:20]]
+    lists = parts.settings.rules.lists
+    with written(asked.text, lists) if asked.text else nullcontext(parts.rules()) as ruleset:
+        rules = [name for rule in asked.rules for name in chosen(ruleset, rule)][:20]
+        items = [explain(ruleset.compiled, rule, found.events[0], lists) for rule in rules]
     with parts.state.write() as conn:
-        detail = {"rules": rules[:20], "event": asked.event}
+        detail = {"rules": rules, "event": asked.event}
         audit.record(conn, parts.clock.now(), actor=who.grant.actor, act="events.explain", tenant=who.grant.tenant, detail=detail)  # fmt: skip
     return {"items": items, "cursor": None}

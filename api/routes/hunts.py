@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import nullcontext
 from hashlib import sha256
 from typing import Any
 
@@ -51,8 +52,8 @@ def start(parts: Parts, who: Reads, asked: Hunt) -> StreamingResponse:
         raise ConfigError(
             "a rule that is being written raises nothing", hint="hinomi rule add brings it, hinomi hunt --raise raises"
         )
-    ruleset = written(asked.text, parts.settings.rules.lists) if asked.text else parts.rules()
-    rules = chosen(ruleset, asked.rules)
+    with written(asked.text, parts.settings.rules.lists) if asked.text else nullcontext(parts.rules()) as ruleset:
+        rules = chosen(ruleset, asked.rules)
     steps = hunt(parts.store(), ruleset, rules, since, until, who.grant)
     detail = {
         "rules": rules[:20],

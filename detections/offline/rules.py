@@ -1,7 +1,8 @@
 """Which rules are used without a server: folders that are named, or the shipped ones; compiled once a user."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,9 +31,10 @@ def offline(places: Sequence[Path], *, data: Path | None = None, lists: Lists | 
     return load(Settings(data=data or cache, rules=chosen)).current()
 
 
-def written(text: str, lists: Lists) -> RuleSet:
-    """Return rules that are given as the text of their files; nothing of them is kept."""
+@contextmanager
+def written(text: str, lists: Lists) -> Iterator[RuleSet]:
+    """Give rules that are handed over as the text of their files, which lie in a folder meanwhile; nothing is kept."""
     with TemporaryDirectory(prefix="hinomi-rules-") as made:
         file = Path(made) / "rule.yml"
         file.write_text(text, encoding="utf-8")
-        return offline([file], data=Path(made), lists=lists)
+        yield offline([file], data=Path(made), lists=lists)

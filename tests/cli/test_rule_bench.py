@@ -6,6 +6,11 @@ from typing import Any
 
 import pytest
 
+from hinomi.detections.offline.files import chunks
+from hinomi.detections.offline.sweep import Sweeper
+from hinomi.events import Flush, open_store
+from hinomi.settings import Settings
+
 RULE = """title: Shell of a document
 id: 5f4c1f0a-5b1e-4d0e-8f39-5c1b7a7f0c01
 name: shell
@@ -107,6 +112,62 @@ def test_a_correlation_is_explained_by_its_rules(hinomi: Any, bench: Path) -> No
     assert "a correlation, event_count over 300 s" in said.out
     assert "grouped by Computer: 't-101'" in said.out
     assert "✓ matches" in said.out
+
+
+@pytest.fixture
+def stored(bench: Path) -> list[str]:
+    """The file's events in an installation's store; their ids."""
+    (bench / "hinomi.toml").write_text('data = "data"\n')
+    sweeper = Sweeper(None)
+    events = [event for chunk in chunks(bench / "events.ndjson") for found in sweeper.read(chunk) for event in found]
+    store = open_store(Settings(data=bench / "data"), writable=True)
+    store.append(Flush("a", [(1, events)]))
+    store.close()
+    return [event["event.id"] for event in events]
+
+
+def test_a_rule_that_nobody_has_loaded_is_tried_over_the_store(hinomi: Any, bench: Path, stored: list[str]) -> None:
+    said = hinomi("rule", "try", "rule.yml", "--since", "2026-11-01", "--until", "2026-11-30", "-o", "json")
+    assert said.code == 0, said.err
+    assert {row["event_id"] for row in json.loads(said.out)} == set(stored[2:])
+    many = hinomi(
+        "rule",
+        "try",
+        "count.yml",
+        "--rules",
+        "rule.yml",
+        "--since",
+        "2026-11-01",
+        "--until",
+        "2026-11-30",
+        "-o",
+        "json",
+    )
+    assert [(row["title"], row["timestamp"]) for row in json.loads(many.out)] == [
+        ("Many shells", "2026-11-24T01:03:03.000000Z")
+    ]
+    assert json.loads(hinomi("rule", "list", "-o", "json").out)
+    assert "5f4c1f0a" not in hinomi("rule", "list").out  # it was tried, not kept
+    records = [json.loads(line) for line in hinomi("audit", "list", "-o", "jsonl").out.splitlines()]
+    assert [record["detail"]["sha256"] for record in records if record["act"] == "events.hunt"]
+    (bench / "rule.yml").write_text(RULE.replace("contains", "contain"))
+    broken = hinomi("rule", "try", "rule.yml", "--since", "24h")
+    assert (broken.code, "rule.yml:11" in broken.err) == (2, True)
+
+
+def test_a_stored_event_is_explained_by_its_id(hinomi: Any, bench: Path, stored: list[str]) -> None:
+    said = hinomi("rule", "explain", "Office application starts", "--event", stored[1])
+    assert said.code == 0, said.err
+    assert "✓ log source product: windows" in said.out
+    assert "here: process.parent.executable = 'C:\\Office\\WINWORD.EXE'" in said.out
+    own = json.loads(
+        hinomi("rule", "explain", "count.yml", "--rules", "rule.yml", "--event", stored[2], "-o", "json").out
+    )
+    assert [part["matches"] for part in own["rules"]] == [True]
+    nobody = hinomi("rule", "explain", "nobody", "--event", stored[1])
+    assert (nobody.code, "'nobody'" in nobody.err) == (1, True)
+    gone = hinomi("rule", "explain", "Office application starts", "--event", "0" * 32)
+    assert (gone.code, "no event" in gone.err) == (1, True)
 
 
 def test_shipped_rules_are_known_by_a_part_of_their_title(hinomi: Any, bench: Path) -> None:

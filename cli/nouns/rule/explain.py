@@ -11,7 +11,7 @@ from hinomi import log
 from hinomi.cli.client import Client
 from hinomi.cli.options import config_of, examples, listed
 from hinomi.cli.output import as_json, inert, show
-from hinomi.cli.rules import rules_for
+from hinomi.cli.rules import rules_for, written
 from hinomi.text import _
 
 MOST = 8
@@ -43,7 +43,9 @@ def command(ctx: click.Context, rule: str, event: str, more: tuple[Path, ...], f
     log.configure("cli", json=False, level=logging.ERROR)
     at = place(event)
     if at is None:
-        items = Client(config_of(ctx)).post("explanations/search", {"rule": rule, "event": event})["items"]
+        client = Client(config_of(ctx))
+        body = {"rules": [rule], "event": event, **written(rule, more, str(client.config))}
+        items = client.post("explanations/search", body)["items"]
     else:
         items = _offline(rule, more, at, config_of(ctx))
     if fmt == "table":

@@ -10,7 +10,7 @@ from hinomi import log
 from hinomi.cli.client import Client
 from hinomi.cli.options import config_of, examples, listed
 from hinomi.cli.output import say, show
-from hinomi.cli.rules import rules_for
+from hinomi.cli.rules import rules_for, written
 from hinomi.text import _
 
 COLUMNS = ("file", "index", "timestamp", "host", "level", "title", "event_id", "rule_id")
@@ -57,15 +57,9 @@ def command(
 def over_store(client: Client, rule: str, since: str, until: str, more: tuple[Path, ...], fmt: str) -> int:
     """Hunt with a rule as it is written: it need not be loaded."""
     from hinomi.cli.nouns.hunt import hunted
-    from hinomi.detections.engine.loading import rule_files
 
-    body = {"rules": [rule], "since": since, "until": until}
-    if Path(rule).exists():
-        _ruleset, chosen, _lists = rules_for(rule, more, str(client.config))
-        places = dict.fromkeys(file for place in (Path(rule), *more) for file in rule_files(place.resolve()))
-        text = "\n---\n".join(place.read_text(encoding="utf-8-sig") for place in places)
-        body |= {"rules": chosen, "text": text}
-    return hunted(client, body, fmt)
+    body: dict[str, Any] = {"rules": [rule], "since": since, "until": until}
+    return hunted(client, body | written(rule, more, str(client.config)), fmt)
 
 
 def over_files(rule: str, files: tuple[Path, ...], more: tuple[Path, ...], fmt: str, config: str | None) -> int:
