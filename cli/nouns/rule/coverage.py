@@ -90,10 +90,12 @@ def _client(config: str | None) -> Client | None:
 
 def _folders(client: Client | None) -> list[Path]:
     from hinomi.detections import packaged_folders
+    from hinomi.detections.packs.shelf import published
     from hinomi.settings import Settings, load_settings
 
     settings = load_settings(client.config) if client else Settings()
-    return [*packaged_folders(settings), *(settings.resolve(folder) for folder in settings.rules.folders)]
+    own = (settings.resolve(folder) for folder in settings.rules.folders)
+    return [*packaged_folders(settings), *own, *published(settings.data).folders(settings.data)]
 
 
 def _counted(client: Client, by: tuple[str, ...], since: str) -> list[dict[str, Any]]:
