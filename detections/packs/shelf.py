@@ -74,6 +74,10 @@ class Shelf(msgspec.Struct, frozen=True):
                     return f"{pack.name}:{inner}"
         return where
 
+    def rests(self, rule: str, where: str, data: Path) -> bool:
+        """Tell whether a rule is off, by itself or with its pack."""
+        return rule in self.off or (Path(where).is_relative_to(place(data)) and not self.pack_of(where, data))
+
     def pack_of(self, where: str, data: Path) -> str:
         """Return the name of the pack that a file belongs to, "" for none."""
         named = self.called(where, data)

@@ -5,6 +5,7 @@ import io
 import os
 import tarfile
 import threading
+import time
 import zipfile
 from collections.abc import Callable
 from datetime import timedelta
@@ -167,8 +168,12 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path / "data")
 
 
+def hits_of(ruleset: Any, message: str = "x") -> list[str]:
+    return sorted(info.id[-1] for _, info in ruleset.match([BASE | {"message": message}]).hits)
+
+
 def hits(rules: Any, message: str = "x") -> list[str]:
-    return sorted(info.id[-1] for _, info in rules.current().match([BASE | {"message": message}]).hits)
+    return hits_of(rules.current(), message)
 
 
 def test_a_pack_is_switched_on_off_removed_and_brought_back_while_rules_run(house: House) -> None:
@@ -285,3 +290,16 @@ def test_a_removed_pack_can_be_brought_back_for_30_days(house: House) -> None:
     house.change(lambda known: known.switched("p", "removed", "local:t", NOW, "gone"))
     with pytest.raises(NotFoundError):
         shelf.published(house.data).added(Pack("q", "d", 1, "enabled", "t", "2026-11-25T00:00:00.000000Z", "r"), later).switched("p", "enabled", "t", later, "")  # fmt: skip
+
+
+def test_a_large_set_is_made_beside_the_one_in_use(house: House) -> None:
+    """No call waits for it longer than a moment; the old set answers until the new one is whole."""
+    house.add("small", {"a.yml": rule(1)})
+    rules = load(house.settings)
+    house.add("large", {f"{n}.yml": rule(n, f"text{n} x") for n in range(100, 2100)})
+    seen, deadline = set(), time.monotonic() + 60
+    while len(seen) < 2 and time.monotonic() < deadline:
+        current = rules.current()
+        seen.add(len(current.rules))
+        assert hits_of(current) == ["1"]
+    assert seen == {1, 2001}
