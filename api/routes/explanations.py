@@ -13,6 +13,7 @@ from hinomi.detections.offline.choosing import chosen
 from hinomi.detections.offline.rules import written
 from hinomi.errors import NotFoundError
 from hinomi.events import Query, Term
+from hinomi.tenancy import Grant, within
 
 router = APIRouter(prefix="/api/v1/explanations", tags=["rules"])
 
@@ -43,8 +44,19 @@ def why(parts: Parts, who: Reads, asked: Question) -> dict[str, Any]:
     lists = parts.settings.rules.lists
     with written(asked.text, lists) if asked.text else nullcontext(parts.rules()) as ruleset:
         rules = [name for rule in asked.rules for name in chosen(ruleset, rule)][:20]
-        items = [explain(ruleset.compiled, rule, found.events[0], lists) for rule in rules]
+        items = [_seen(explain(ruleset.compiled, rule, found.events[0], lists), who.grant) for rule in rules]
     with parts.state.write() as conn:
         detail = {"rules": rules, "event": asked.event}
         audit.record(conn, parts.clock.now(), actor=who.grant.actor, act="events.explain", tenant=who.grant.tenant, detail=detail)  # fmt: skip
     return {"items": items, "cursor": None}
+
+
+def _seen(item: dict[str, Any], grant: Grant) -> dict[str, Any]:
+    """Leave out the exceptions of other subtrees: they except no event that the caller may see."""
+    concern = [
+        part
+        for part in item.get("exceptions", ())
+        if any(within(tenant, grant.tenant) or within(grant.tenant, tenant) for tenant in part["tenants"])
+    ]
+    below = [_seen(part, grant) for part in item.get("rules", ())]
+    return {**item, **({"exceptions": concern} if "exceptions" in item else {}), **({"rules": below} if below else {})}

@@ -18,7 +18,7 @@ from hinomi.runtime.lock import DataLock, holder
 
 READS = (
     "alert list", "incident list", "approval list", "receipt list", "host list", "host state PC-0101", "playbook list", "run list",
-    "rule list", "report list", "events search", "source list", "directory show", "key list", "events count",
+    "rule list", "rule list --packs", "rule stats", "report list", "events search", "source list", "directory show", "key list", "events count",
 )  # fmt: skip
 
 

@@ -5,11 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 
+from hinomi.api import keys
+from hinomi.api.app import create_app
 from hinomi.detections.offline.files import chunks
 from hinomi.detections.offline.sweep import Sweeper
 from hinomi.events import Flush, open_store
-from hinomi.settings import Settings
+from hinomi.runtime.parts import build_core, build_deps
+from hinomi.settings import Rules, Settings
+from hinomi.tenancy import SCOPES, Grant
 
 RULE = """title: Shell of a document
 id: 5f4c1f0a-5b1e-4d0e-8f39-5c1b7a7f0c01
@@ -200,3 +205,33 @@ def test_lint_ends_with_1_and_names_file_line_and_remedy(hinomi: Any, bench: Pat
     assert "    write one of stable" in said.out
     errors = hinomi("rule", "lint", "rule.yml", "--level", "error", "-o", "json")
     assert [row["level"] for row in json.loads(errors.out)] == ["error"]
+
+
+FILTER = """title: Night
+id: 5f4c1f0a-5b1e-4d0e-8f39-5c1b7a7f0c0%d
+logsource: {product: windows}
+filter: {rules: any, selection: {CommandLine|contains: night}, condition: selection}
+hinomi: {owner: o, reason: r, until: 2099-01-01, tenants: [%s]}
+"""
+
+
+def test_an_explanation_names_no_exception_of_another_municipality(bench: Path, stored: list[str]) -> None:
+    for number, tenant in ((4, "kita/aoba"), (5, "minami")):
+        (bench / f"filter{number}.yml").write_text(FILTER % (number, tenant))
+    settings = Settings(data=bench / "data", rules=Rules(shipped=False, folders=(bench,)))
+    core = build_core(settings)
+    store = open_store(settings, writable=True)
+    event = {"@timestamp": "2026-11-24T01:02:03.000000Z", "event.id": "1" * 32, "hinomi.tenant": "kita/aoba/higashi-es"}
+    store.append(Flush("b", [(1, [event])]))
+    store.close()
+    for tenant, named in (("", {"4", "5"}), ("kita", {"4"}), ("kita/aoba/higashi-es", {"4"})):
+        with core.state.write() as conn:
+            _, key = keys.create(
+                conn, core.clock.now(), Grant("local:t", "", SCOPES), name="k", scopes=["read"], tenant=tenant, days=1
+            )
+        with TestClient(create_app(build_deps(core)), base_url="http://127.0.0.1:8400") as client:
+            body = {"rules": ["shell"], "event": "1" * 32}
+            answer = client.post("/api/v1/explanations/search", json=body, headers={"Authorization": f"Bearer {key}"})
+        assert answer.status_code == 200, answer.text
+        assert {part["id"][-1] for part in answer.json()["items"][0]["exceptions"]} == named
+    core.state.close()

@@ -25,6 +25,7 @@ LISTS = {
     "playbook list": "id,version,mode,title,steps,sha256",
     "run list": "id,incident_number,playbook,mode,state,started_at,ended_at",
     "rule list": "id,level,category,contain,title,hits,last_seen,noisy,exceptions,unmapped",
+    "rule stats": "id,level,hits_24h,hits,last_seen,noisy,tenants,cost_us,title",
     "report list": "number,incident_number,kind,state,author_role,due_at,submitted_at,sent_at,path",
     "events search": "@timestamp,event.dataset,event.action,host.name,user.name,process.command_line,file.path,event.id",
     "source list": "name,kind,formats,tenant,trusted,records,bytes,last,waiting",
