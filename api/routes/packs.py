@@ -12,7 +12,7 @@ from hinomi import audit
 from hinomi.api.auth import Admins, Caller, Parts, Reads
 from hinomi.api.deps import Deps
 from hinomi.clock import iso
-from hinomi.detections.packs import archive
+from hinomi.detections.packs import archive, keeping
 from hinomi.detections.packs import shelf as packs
 from hinomi.detections.packs.shelf import Off, Pack, Shelf
 from hinomi.errors import ConfigError, NotFoundError
@@ -48,7 +48,7 @@ class Switch(BaseModel):
 def list_packs(parts: Parts, who: Reads) -> dict[str, Any]:
     """List packs, also those that can be brought back."""
     with parts.state.read() as conn:
-        shelf = packs.kept(conn)
+        shelf = keeping.kept(conn)
     return {"items": [msgspec.to_builtins(pack) for pack in shelf.packs.values()], "cursor": None}
 
 
@@ -90,7 +90,7 @@ def switch_rule(parts: Parts, who: Admins, rule: str, act: Literal["enable", "di
     who.grant.demand("admin", "")
     now = parts.clock.now()
     with parts.state.read() as conn:
-        known = packs.kept(conn).off
+        known = keeping.kept(conn).off
     name, title = (rule, known[rule].title) if rule in known else _found(parts, rule)
     off = None if act == "enable" else Off(title, who.grant.actor, iso(now), why.reason)
     _change(parts, who, lambda shelf: shelf.with_rule(name, off), f"rule:{name}", f"rule.{act}", why.reason)
@@ -114,11 +114,11 @@ def _change(
 ) -> Shelf:  # fmt: skip
     now = parts.clock.now()
     with parts.state.write() as conn:
-        shelf = change(packs.kept(conn))
-        packs.keep(conn, shelf, now)
+        shelf = change(keeping.kept(conn))
+        keeping.keep(conn, shelf, now)
         audit.record(
             conn, now, actor=who.grant.actor, act=act, object=thing, detail={"reason": reason, **(detail or {})}
         )
     with parts.state.read() as conn:
-        packs.publish(parts.settings.data, conn, now)
+        keeping.publish(parts.settings.data, conn, now)
     return shelf

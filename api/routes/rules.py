@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select
 from hinomi.api.auth import Parts, Reads
 from hinomi.clock import iso
 from hinomi.detections import costs
-from hinomi.detections.packs.shelf import kept
+from hinomi.detections.packs.keeping import kept
 from hinomi.errors import NotFoundError
 from hinomi.hits import RuleInfo
 from hinomi.playbooks.incidents.queries import in_subtree

@@ -4,32 +4,26 @@ Workers never open the state store for it: they read ``packs/shelf.json`` in the
 files lie in ``packs/<hash of its content>/`` and are complete before the shelf names them.
 """
 
-import fcntl
 import hashlib
 import os
 import re as _own_patterns
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 import msgspec
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 
-from hinomi.clock import iso, parse_iso
+from hinomi.clock import iso
 from hinomi.detections.packs.archive import SUFFIXES
 from hinomi.errors import ConfigError, NotFoundError
-from hinomi.state import t
 
-KEY = "rule_packs"
+FILE = "shelf.json"
 KEPT = timedelta(days=30)
 """How long a removed pack can be brought back."""
 _NAME = _own_patterns.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
-_UNUSED = 3600.0
-"""Seconds before files that nothing names are deleted: a worker may just be reading them."""
 
 
 class Pack(msgspec.Struct, frozen=True):
@@ -169,69 +163,16 @@ def rules_in(files: Mapping[str, bytes]) -> int:
     return sum(path.endswith(SUFFIXES) for path in files)
 
 
-def kept(conn: Connection) -> Shelf:
-    """Return the shelf as the state store has it."""
-    value = conn.execute(select(t.setting.c.value).where(t.setting.c.key == KEY)).scalar_one_or_none()
-    return Shelf() if value is None else msgspec.convert(value, Shelf)
-
-
-def keep(conn: Connection, shelf: Shelf, now: datetime) -> None:
-    """Keep the shelf, in the transaction that audits the change."""
-    values = {"value": msgspec.to_builtins(shelf), "changed_at": iso(now)}
-    add = insert(t.setting).values(key=KEY, **values)
-    conn.execute(add.on_conflict_do_update(index_elements=["key"], set_=values))
-
-
 def published(data: Path) -> Shelf:
     """Return the shelf as workers see it.
 
     Raises:
         ConfigError: If the file is damaged.
     """
-    file = place(data) / "shelf.json"
+    file = place(data) / FILE
     try:
         return msgspec.json.decode(file.read_bytes(), type=Shelf)
     except FileNotFoundError:
         return Shelf()
     except msgspec.DecodeError as error:
         raise ConfigError(f"damaged: {error}", where=file, hint="any hinomi command writes it again") from error
-
-
-def publish(data: Path, conn: Connection, now: datetime) -> None:
-    """Let the file say what the state store says; files of packs that nothing names any more are deleted.
-
-    Called after the commit of a change, and by whoever opens the state store: a change that was committed and not
-    published, since the machine stopped between, is so made good.
-    """
-    if not place(data).is_dir() and not kept(conn).revision:
-        return
-    place(data).mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (place(data) / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        shelf = kept(conn)
-        try:
-            same = published(data) == shelf
-        except ConfigError:
-            same = False
-        if not same:
-            _replace(place(data) / "shelf.json", msgspec.json.format(msgspec.json.encode(shelf)))
-        for folder in _unused(data, shelf, now):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _replace(file: Path, content: bytes) -> None:
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.{time.monotonic_ns()}")
-    with temporary.open("wb") as written:
-        written.write(content)
-        written.flush()
-        os.fsync(written.fileno())
-    temporary.replace(file)
-
-
-def _unused(data: Path, shelf: Shelf, now: datetime) -> Iterator[Path]:
-    named = {
-        pack.digest for pack in shelf.packs.values() if pack.state != "removed" or parse_iso(pack.at) >= now - KEPT
-    }
-    for folder in place(data).iterdir():
-        if folder.is_dir() and folder.name not in named and time.time() - folder.stat().st_mtime > _UNUSED:
-            yield folder

@@ -10,7 +10,7 @@ from hinomi.audit.seals import Seals
 from hinomi.clock import Clock, SystemClock
 from hinomi.detections import Rules, RuleSet
 from hinomi.detections import load as load_rules
-from hinomi.detections.packs import shelf as packs
+from hinomi.detections.packs import keeping
 from hinomi.directory import Directory
 from hinomi.directory import load as load_directory
 from hinomi.errors import Faults, HinomiError
@@ -73,7 +73,7 @@ def build_core(settings: Settings, clock: Clock | None = None) -> Core:
     state = State(settings.state_url)
     state.migrate()
     with state.read() as conn:
-        packs.publish(settings.data, conn, clock.now())
+        keeping.publish(settings.data, conn, clock.now())
     links = Links(settings.data)
     engine = Engine(
         settings, links, _directory, build_adapters(settings), build_channels(settings), Builder(settings, state)

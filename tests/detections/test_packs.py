@@ -17,7 +17,7 @@ import yaml
 
 from hinomi.clock import SystemClock
 from hinomi.detections import load
-from hinomi.detections.packs import archive, shelf
+from hinomi.detections.packs import archive, keeping, shelf
 from hinomi.detections.packs.shelf import Off, Pack, Shelf
 from hinomi.errors import ConfigError, NotFoundError
 from hinomi.settings import Rules, Settings
@@ -152,9 +152,9 @@ class House:
 
     def change(self, make: Callable[[Shelf], Shelf]) -> None:
         with self.state.write() as conn:
-            shelf.keep(conn, make(shelf.kept(conn)), NOW)
+            keeping.keep(conn, make(keeping.kept(conn)), NOW)
         with self.state.read() as conn:
-            shelf.publish(self.data, conn, NOW)
+            keeping.publish(self.data, conn, NOW)
 
     def add(self, name: str, files: dict[str, bytes], state: Any = "enabled") -> None:
         pack = Pack(
@@ -254,11 +254,11 @@ def test_a_rule_of_a_pack_never_contains_unless_the_settings_name_it(house: Hous
 def test_a_change_that_was_committed_and_not_published_is_made_good_by_whoever_opens_the_store(house: House) -> None:
     house.add("p", {"a.yml": rule(1)})
     with house.state.write() as conn:  # and then the machine stops
-        shelf.keep(conn, shelf.kept(conn).switched("p", "disabled", "local:t", NOW, "why"), NOW)
+        keeping.keep(conn, keeping.kept(conn).switched("p", "disabled", "local:t", NOW, "why"), NOW)
     rules = load(house.settings)
     assert hits(rules) == ["1"]
     with house.state.read() as conn:
-        shelf.publish(house.data, conn, NOW)
+        keeping.publish(house.data, conn, NOW)
     assert hits(rules) == []
 
 
@@ -269,7 +269,7 @@ def test_a_damaged_shelf_is_said_and_what_ran_goes_on(house: House) -> None:
     assert hits(rules) == ["1"]
     assert any("shelf.json" in fault.where for fault in rules.current().faults)
     with house.state.read() as conn:
-        shelf.publish(house.data, conn, NOW)
+        keeping.publish(house.data, conn, NOW)
     assert rules.current().faults == []
 
 
@@ -297,7 +297,8 @@ def test_a_large_set_is_made_beside_the_one_in_use(house: House) -> None:
     house.add("small", {"a.yml": rule(1)})
     rules = load(house.settings)
     house.add("large", {f"{n}.yml": rule(n, f"text{n} x") for n in range(100, 2100)})
-    seen, deadline = set(), time.monotonic() + 60
+    seen: set[int] = set()
+    deadline = time.monotonic() + 60
     while len(seen) < 2 and time.monotonic() < deadline:
         current = rules.current()
         seen.add(len(current.rules))
