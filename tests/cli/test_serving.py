@@ -457,8 +457,9 @@ def test_a_pack_runs_in_the_workers_until_it_is_switched_off(site: Site, tmp_pat
     said = site.ask("rule", "add", str(tmp_path), "--name", "calc", "--reason", "test")
     assert said.code == 0, said.err
     assert site.worlds.eventually(lambda: told("PC-0107"))
-    counted = {row["title"]: row["hits_24h"] for row in site.json("rule", "stats")}
-    assert counted["Calculator"] >= 1
+    assert site.worlds.eventually(
+        lambda: any(row["title"] == "Calculator" and row["hits_24h"] for row in site.json("rule", "stats"))
+    )
     assert site.worlds.eventually(lambda: any(row["cost_us"] for row in site.json("rule", "stats")))
     assert site.ask("rule", "disable", "calc", "--reason", "test").code == 0
     assert site.worlds.eventually(lambda: not any(row["pack"] for row in site.json("rule", "list")))
