@@ -34,7 +34,7 @@ from hinomi.hits import RuleInfo
 from hinomi.settings import Settings
 
 SUFFIXES = (".yml", ".yaml")
-PATIENCE = 0.5
+PATIENCE = 0.8
 """Seconds that a changed set is waited for, once, before the one in use is used on."""
 QUICK = 0.05
 """Seconds of the last look at the folders up to which the next is waited for."""
@@ -93,9 +93,7 @@ class RuleFolders:
 
     def _make_beside(self, done: "Future[None]") -> None:
         try:
-            began = time.monotonic()
             self._remake()
-            self._quick = time.monotonic() - began < QUICK
         except BaseException as error:  # noqa: BLE001 - whoever asks next is told
             done.set_exception(error)
         else:
@@ -153,8 +151,10 @@ class RuleFolders:
 
     def _refresh(self) -> bool:
         seen: dict[Path, tuple[int, int]] = {}
+        began = time.monotonic()
         for folder in self.folders():
             seen.update(_marked(folder))
+        self._quick = time.monotonic() - began < QUICK
         gone = [path for path in self._files if path not in seen]
         fresh = [path for path, mark in seen.items() if self._files.get(path, (None,))[0] != mark]
         for path in gone:
