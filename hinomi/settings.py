@@ -135,7 +135,9 @@ class SourceSettings(OpenSection):
     kind: str = Field(description="file, http, pull or syslog.")
     formats: tuple[str, ...] = Field(default=(), description="Formats to try, in order; empty = all.")
     framing: str = Field(default="lines", description="How bytes are cut into records.")
-    envelope: str = Field(default="", description="What records travel in: syslog, also in a file; of kind syslog, always.")
+    envelope: str = Field(
+        default="", description="What records travel in: syslog, also in a file; of kind syslog, always."
+    )
     header: str = Field(default="", description="Names of the columns, where records come without a header line.")
     tenant: str = Field(default="", description="Ceiling: nothing from here belongs elsewhere.")
     encoding: str = Field(default="", description="Declared encoding; empty = BOM, UTF-8, CP932, EUC-JP in turn.")
