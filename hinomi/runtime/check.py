@@ -7,7 +7,7 @@ from hinomi.collectors.sources import SourceContext, sources
 from hinomi.errors import ConfigError, Faults, HinomiError
 from hinomi.events import stores
 from hinomi.playbooks.engine.library import load_library
-from hinomi.runtime.parts import build_adapters
+from hinomi.runtime.parts import build_adapters, build_channels
 from hinomi.settings import Settings
 
 
@@ -31,6 +31,7 @@ def faults_of(settings: Settings) -> list[HinomiError]:
             attempt(f"[sources.{name}] formats", lambda w=wanted: formats.get(w))
     attempt("[store]", lambda: stores.get(settings.store.kind))
     attempt("[vendors]", lambda: build_adapters(settings))
+    attempt("[channels]", lambda: build_channels(settings))
     attempt("[playbooks]", lambda: load_library(settings))
     for folder in (*settings.rules.folders, *settings.playbooks.folders):
         if not settings.resolve(folder).is_dir():

@@ -16,7 +16,7 @@ from hinomi.directory import load as load_directory
 from hinomi.errors import Faults, HinomiError
 from hinomi.events import EventStore, open_store
 from hinomi.links import Links
-from hinomi.playbooks.channels import Channel, channels
+from hinomi.playbooks.channels import Channel, Room, channels
 from hinomi.playbooks.engine import Engine
 from hinomi.playbooks.vendors import Adapter, vendors
 from hinomi.reports.builder import Builder
@@ -57,8 +57,14 @@ def build_adapters(settings: Settings) -> dict[str, Adapter]:
     return made
 
 
-def build_channels(settings: Settings) -> dict[str, Channel]:
-    """Make every channel that the settings configure."""
+def build_channels(settings: Settings) -> dict[str, Channel | Room]:
+    """Make every channel that the settings configure.
+
+    Raises:
+        UnknownComponentError: If there is no channel of a table's name.
+    """
+    for name in settings.channels:
+        channels.get(name)
     made = ((name, make(settings)) for name, make in channels)
     return {name: channel for name, channel in made if channel is not None}
 

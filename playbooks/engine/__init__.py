@@ -15,8 +15,8 @@ from hinomi.clock import iso
 from hinomi.directory import Directory
 from hinomi.errors import ConflictError
 from hinomi.links import Links
-from hinomi.playbooks.channels import Channel
-from hinomi.playbooks.engine import by_hand, library, runs, steps, waits
+from hinomi.playbooks.channels import Channel, Room
+from hinomi.playbooks.engine import answers, by_hand, library, runs, steps, waits
 from hinomi.playbooks.engine.guards import KILLSWITCH
 from hinomi.playbooks.engine.reports import ReportBuilder
 from hinomi.playbooks.engine.rows import Row
@@ -38,7 +38,7 @@ class Engine:
         links: Links,
         directory: Callable[[Connection], Directory],
         adapters: Mapping[str, Adapter],
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, Channel | Room],
         reports: ReportBuilder | None,
     ):
         """Read the library.
@@ -48,15 +48,17 @@ class Engine:
         """
         self.settings, self.links, self.directory = settings, links, directory
         self.adapters, self.channels, self.reports = adapters, channels, reports
+        self.rooms = [channel for channel in channels.values() if isinstance(channel, Room)]
         self.library: dict[str, Entry] = library.load_library(settings)
 
     def channels_for(self, role: str) -> list[Channel]:
-        """Return the channels a role is reached by, in order: those whose settings name the role, then mail."""
+        """Return the channels to a person of a role, in order: those whose settings name the role, then mail."""
+        direct = [(name, channel) for name, channel in self.channels.items() if not isinstance(channel, Room)]
         named = [
-            channel for name, channel in self.channels.items()
+            channel for name, channel in direct
             if name != "mail" and role in self.settings.channels.get(name, {}).get("roles", ())
         ]  # fmt: skip
-        return named + [channel for name, channel in self.channels.items() if name == "mail"]
+        return named + [channel for name, channel in direct if name == "mail"]
 
     def on_incident(self, conn: Connection, incident: str, now: datetime) -> None:
         """Match playbooks with an incident that was opened or changed; start what fits."""
@@ -84,6 +86,10 @@ class Engine:
     ) -> None:
         """Decide, approve, deny, or report a task as done."""
         waits.decide(self, conn, wait, grant, choice, reason, via=via, now=now, role=role)
+
+    def answer(self, conn: Connection, account: str, value: str, nonce: str, now: datetime) -> None:
+        """Count a click of a room's member."""
+        answers.answer(self, conn, account, value, nonce, now)
 
     def opened(self, conn: Connection, receipt: str, now: datetime) -> None:
         """Note that a link was opened."""

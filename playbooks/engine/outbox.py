@@ -34,6 +34,7 @@ class Executor:
         self.state, self.engine, self.clock, self.failpoint = state, engine, clock, failpoint
         self.owner = owner or new_id()
         self.building = asyncio.Semaphore(1)  # a report takes a core for a second
+        self.in_rooms: set[str] = set()
         self._running: dict[asyncio.Task[None], Row] = {}
         self._ended: Callable[[], None] = lambda: None
         self._latest = clock.now()

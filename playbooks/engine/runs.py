@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from hinomi.clock import iso
 from hinomi.errors import ConflictError, NotFoundError
-from hinomi.playbooks.engine import journal, library, rows, says, steps
+from hinomi.playbooks.engine import journal, library, rooms, rows, says, steps
 from hinomi.playbooks.engine.model import Match, Playbook, Step
 from hinomi.playbooks.engine.rows import Row
 from hinomi.state import t
@@ -57,6 +57,7 @@ def on_incident(engine: "Engine", conn: Connection, incident_id: str, now: datet
 def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> None:
     """Start every step whose turn has come, until none is left; end the run when nothing is open."""
     run = rows.get(conn, t.run, run_id)
+    rooms.refresh(engine, conn, run["incident"], now)
     if run["state"] != "running":
         return
     if run["playbook"].startswith(BY_HAND):

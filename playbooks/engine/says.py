@@ -37,6 +37,7 @@ UNKNOWN_OUTCOME = "結果が不明です。二度は送りません"
 VENDOR_FAILED = "製品が失敗を返しました"
 CONFIRM_DETECTION = "検知内容の確認"
 RUN_ENDED = "対応手順が終わりました"
+IN_ROOM = "（この事案のカードのボタン、または届いたメールから）"
 HELD_ELSEWHERE = "すでに別の事案で隔離されています（引き継ぎ）"
 HELD_BY_OTHERS = "他の事案が隔離を必要としているため、隔離は続きます"
 NOT_HELD = "隔離を保持していないため、解除は不要でした"
@@ -141,6 +142,11 @@ def message_sent(subject: str) -> str:
 def message_refused(template: str, role: str) -> str:
     """A message will never arrive."""
     return f"届きませんでした: {template}（{role}）"
+
+
+def room_refused(room: str, role: str) -> str:
+    """A room did not take a message; mail goes on."""
+    return f"{room} では知らせることができませんでした。メールで連絡します（{role}）"
 
 
 def run_started(title: str, mode: str) -> str:

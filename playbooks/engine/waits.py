@@ -8,7 +8,7 @@ from sqlalchemy import Connection, select, update
 
 from hinomi.clock import JST, iso, parse_iso
 from hinomi.errors import ConfigError, ConflictError, NotFoundError, RefusedError
-from hinomi.playbooks.engine import guards, holds, journal, messaging, people, rows, runs, says, steps
+from hinomi.playbooks.engine import guards, holds, journal, messaging, people, rooms, rows, runs, says, steps
 from hinomi.playbooks.engine.rows import Row
 from hinomi.state import t
 from hinomi.tenancy import Grant, within
@@ -93,6 +93,7 @@ def decide(
     if wait["kind"] == "approval" and choice == "approve" and guards.killswitch(conn):
         raise RefusedError("the kill switch is on", hint="hinomi killswitch off --reason …")
     _write_down(conn, wait, grant.actor, now, role=acting, choice=choice, reason=reason, via=via)
+    rooms.refresh(engine, conn, wait["incident"], now)
     if choice == "approve" and _approvals(conn, wait_id) < wait["quorum"]:
         return
     rows.change(conn, t.wait, wait_id, state="done", outcome=choice, done_at=iso(now), by=grant.actor)
@@ -143,6 +144,7 @@ def receive(
     journal.prove(conn, "receipt.receive", f"receipt:{receipt_id}", wait["tenant"], now, actor=by, **detail)
     if wait["state"] != "open":
         return True
+    rooms.refresh(engine, conn, wait["incident"], now)
     rows.change(conn, t.wait, wait["id"], state="done", outcome="received", done_at=iso(now), by=actor)
     text = says.received(wait["text"], via)
     facts = {"flow": wait["flow"], "role": receipt["role"], "noted_by": noted_by}

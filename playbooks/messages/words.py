@@ -79,6 +79,11 @@ CHOICES: Mapping[str, str] = {
     "escalate": "上位者へ連絡",
     "test": "訓練・試験",
     "duplicate": "重複",
+    "received": "受領",
+    "done": "完了",
+    "not_possible": "実施できない",
+    "timeout": "期限切れ",
+    "written_off": "取りやめ",
 }
 MODES: Mapping[str, str] = {"live": "本番", "shadow": "記録のみ", "simulate": "模擬", "draft": "下書き"}
 VIAS: Mapping[str, str] = {
@@ -87,6 +92,7 @@ VIAS: Mapping[str, str] = {
     "phone": "電話",
     "in_person": "対面",
     "mail": "メール",
+    "slack": "Slack のボタン",
 }
 STATES: Mapping[str, str] = {
     "isolated": "隔離済み（確認済）",

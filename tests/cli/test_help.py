@@ -15,7 +15,7 @@ VERBS = {
     "demo": "", "init": "", "serve": "", "doctor": "", "help": "", "alert": "list show ack assign close", "incident": "list show note decide close",
     "approval": "list approve deny", "receipt": "list note", "host": "list state isolate release", "playbook": "list show activate",
     "run": "list show pause resume retry skip", "rule": "list show test regression add enable disable remove lint try explain stats coverage", "detect": "", "hunt": "", "report": "list show edit submit", "events": "search show",
-    "source": "list", "format": "list try", "directory": "import show", "key": "create list revoke", "killswitch": "on off",
+    "source": "list", "format": "list try", "directory": "import show", "notify": "test", "key": "create list revoke", "killswitch": "on off",
 }  # fmt: skip
 COMMANDS = [" ".join((noun, verb)).strip() for noun, verbs in VERBS.items() for verb in ("", *verbs.split())]
 NO_ROWS = {"demo", "init", "serve", "help", "format try"}

@@ -108,12 +108,12 @@ class World:
 
     # --- setting up --------------------------------------------------------------------------------
 
-    def lay_out(self, *, extra: str = "", seconds: bool = True, devices: str = DEVICES) -> None:
+    def lay_out(self, *, extra: str = "", seconds: bool = True, devices: str = DEVICES, people: str = PEOPLE) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.hinomi("init", str(self.folder / "site"))
         lists = self.folder / "lists"
         lists.mkdir()
-        for name, text in (("tenants", TENANTS), ("people", PEOPLE), ("devices", devices), ("class_rules", RULES)):
+        for name, text in (("tenants", TENANTS), ("people", people), ("devices", devices), ("class_rules", RULES)):
             (lists / f"{name}.csv").write_text(text.replace("defender=", f"{self.product}="), encoding="utf-8")
         if seconds:
             self._short_playbook()

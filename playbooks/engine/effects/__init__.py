@@ -1,9 +1,9 @@
-"""Effects: what the executor carries out for a leased row, one module each: act, verification, message, report."""
+"""Effects: what the executor carries out for a leased row, one module each: act, verification, message, card, report."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from hinomi.playbooks.engine.effects import action, message, report, verification
+from hinomi.playbooks.engine.effects import action, message, report, room, verification
 from hinomi.playbooks.engine.effects.action import PAGE_AFTER
 from hinomi.playbooks.engine.rows import Row
 
@@ -13,5 +13,6 @@ EFFECTS: Mapping[str, Callable[[Any, Row], Awaitable[None]]] = {
     "action": action.carry_out,
     "verify": verification.carry_out,
     "message": message.carry_out,
+    "card": room.refresh,
     "report": report.carry_out,
 }

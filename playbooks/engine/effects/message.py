@@ -9,7 +9,8 @@ from sqlalchemy import Connection, update
 from hinomi import log
 from hinomi.clock import iso
 from hinomi.playbooks.channels import ChannelError, Message
-from hinomi.playbooks.engine import journal, leases, people, rows, runs, says, steps, waits
+from hinomi.playbooks.engine import journal, leases, people, rooms, rows, runs, says, steps, waits
+from hinomi.playbooks.engine.effects import room
 from hinomi.playbooks.engine.rows import Row
 from hinomi.playbooks.messages import compose
 from hinomi.state import t
@@ -32,13 +33,17 @@ ISOLATION = {
 
 
 async def carry_out(executor: "Executor", row: Row) -> None:
-    """Send one message by the first channel that takes it."""
+    """Tell the rooms of its role, or send it by the first channel that takes it."""
     message = await asyncio.to_thread(_compose, executor, row)
     if message is None:
         await executor.write(row, lambda conn, now: leases.done(conn, row, now, "its incident is gone"))
         return
     try:
-        answer = await _send(executor.engine, message, row["body"]["role"])
+        answer = await _in_rooms(executor, row) or await _send(executor.engine, message, row["body"]["role"])
+    except room.LaterError as later:
+        seconds, why = later.seconds, str(later)
+        await executor.write(row, lambda conn, now: leases.again(conn, row, now, seconds, why, row["body"]))
+        return
     except ChannelError as error:
         problem = error
         await executor.write(row, lambda conn, now: _unsent(executor.engine, conn, row, problem, now))
@@ -58,13 +63,24 @@ async def _send(engine: "Engine", message: Message, role: str) -> str:
     raise problem
 
 
-def _compose(executor: "Executor", row: Row) -> Message | None:
+async def _in_rooms(executor: "Executor", row: Row) -> str:
+    """Tell the rooms of the message's role; return what one of them said, if that is enough."""
+    if row["body"]["report"] or not rooms.told(executor.engine, row["body"]["role"], row["tenant"]):
+        return ""  # a report has to be read or written, behind a link that is somebody's own
+    message = await asyncio.to_thread(_compose, executor, row, shared=True)
+    return await room.tell(executor, row, message) if message else ""
+
+
+def _compose(executor: "Executor", row: Row, *, shared: bool = False) -> Message | None:
+    """Write the message; in a ``shared`` one there is no link that would count for one person."""
     body, engine = row["body"], executor.engine
     with executor.state.read() as conn:
         found = rows.find(conn, t.incident, id=row["incident"])
         if not found:
             return None
         facts = _facts(engine, conn, found[0], row)
+    if shared and ("link" in facts or "wait" in facts):
+        facts["link"] = says.IN_ROOM
     composed = compose(body["template"], body["language"], facts)
     domain = engine.settings.mail.sender.rpartition("@")[2] or "hinomi"
     return Message(id=f"<{row['id']}@{domain}>", to=body["to"], subject=composed.subject, text=composed.text, cc=tuple(body["cc"]),

@@ -1,0 +1,1 @@
+"""Slack: the channel, how its cards look, and a simulator of the Web API."""
