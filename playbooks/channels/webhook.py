@@ -49,9 +49,10 @@ class Webhook:
 
     async def add(self, place: str, message: Message) -> str:
         """Post a message; return the server's answer."""
+        address = httpx2.URL(self.settings.url).copy_merge_params(self.params())
         try:
             async with httpx2.AsyncClient(timeout=TIMEOUT) as client:
-                answer = await client.post(self.settings.url, params=self.params(), json=self.body(message, place))
+                answer = await client.post(address, json=self.body(message, place))
         except (httpx2.HTTPError, OSError) as error:  # its text may hold the address
             raise ChannelError(type(error).__name__) from error
         if answer.status_code == SLOW_DOWN:

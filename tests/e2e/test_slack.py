@@ -32,7 +32,7 @@ def place(tmp_path_factory: pytest.TempPathFactory, world_module: Any, slack_sim
 
 
 def audited(world: Any, act: str) -> list[dict[str, Any]]:
-    return [r for r in world.call(f"audit?act={act}")["items"] if r["act"] == act]
+    return [r for r in world.call("audit/records?limit=1000")["items"] if r["act"] == act]
 
 
 def test_a_click_approves_and_the_pc_is_isolated_once(place: Any) -> None:

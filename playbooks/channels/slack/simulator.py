@@ -92,7 +92,10 @@ class Workspace:
 
     def _fault(self, method: str) -> Said | None:
         for fault in self.faults:
-            if fault.get("method", method) == method and fault.get("times", 1) > 0:
+            if fault.get("method", method) != method or fault.get("times", 1) <= 0:
+                continue
+            fault["skip"] = fault.get("skip", 0) - 1
+            if fault["skip"] < 0:
                 fault["times"] = fault.get("times", 1) - 1
                 return fault
         return None
@@ -206,7 +209,7 @@ class Workspace:
     # --- those who look on ---------------------------------------------------------------------------
 
     async def set_faults(self, request: Request) -> Response:
-        """Have the next ``times`` calls (of a ``method``) answered with a ``status``, ``error``, ``retry_after``."""
+        """Have the next ``times`` calls (of a ``method``, after ``skip``) answered with a ``status``, ``error``, ``retry_after``."""
         if request.method == "DELETE":
             self.faults.clear()
         else:
