@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from hinomi.collectors.sources import sources
+from hinomi.playbooks.channels import channels
 from hinomi.settings import Settings, SourceSettings
 
 HEAD = """\
@@ -30,6 +31,9 @@ def settings_reference() -> str:
     for kind, source in sources:
         if keys := getattr(source, "keys", None):
             parts += [f'\n### kind = "{kind}"\n', *_rows(keys)]
+    for name, make in channels:
+        if keys := getattr(make, "keys", None):
+            parts += [f"\n## [channels.{name}]\n", *_rows(keys)]
     return "\n".join(parts) + "\n"
 
 

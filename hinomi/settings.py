@@ -199,7 +199,7 @@ class Settings(BaseSettings):
     mail: Mail = Mail()
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="Doors, by name.")
     vendors: dict[str, dict[str, Any]] = Field(default_factory=dict, description="EDR and MDM products, by name.")
-    channels: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Other channels, by name.")
+    channels: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Channels beside mail, by name.")
     file: Path | None = Field(default=None, exclude=True, description="Set by `load_settings`.")
 
     @classmethod

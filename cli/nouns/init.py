@@ -33,6 +33,11 @@ sender = "hinomi@localhost"
 # user = ""
 # password = ""                     # better: HINOMI_MAIL__PASSWORD in the environment
 
+# [channels.slack]                  # who is told in Slack; docs/howto/connect-slack.md
+# channel = "C0123456789"
+# roles = ["operator", "operator_lead"]
+# token, signing_secret: in the environment, HINOMI_CHANNELS__SLACK__TOKEN
+
 [guards]
 school_per_hour = 5                 # isolations by themselves, in one school
 municipality_per_hour = 20          # and in one municipality; above that somebody approves

@@ -5,9 +5,9 @@ Format: https://developers.google.com/workspace/chat/quickstart/webhooks
 
 from typing import Any
 
-from hinomi.playbooks.channels import Message, channels, room_settings
+from hinomi.playbooks.channels import Message, channels
+from hinomi.playbooks.channels.room_settings import RoomType
 from hinomi.playbooks.channels.webhook import Webhook, WebhookSettings
-from hinomi.settings import Settings
 
 LONGEST = 4000
 
@@ -30,8 +30,6 @@ def _inert(text: str) -> str:
     return text.replace("<", "＜").replace(">", "＞")
 
 
-@channels.register("google_chat")
-def make(settings: Settings) -> GoogleChat | None:
-    """Return the room, or None while it has no table."""
-    own = room_settings.read(settings, "google_chat", WebhookSettings)
-    return GoogleChat("google_chat", own, settings.api.url) if own else None
+channels.register("google_chat")(
+    RoomType("google_chat", WebhookSettings, lambda own, s: GoogleChat("google_chat", own, s.api.url))
+)

@@ -1,13 +1,15 @@
 """What the settings of every room have in common: whom it tells, and of which part of the tree."""
 
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from hinomi.directory import GROUPS, ROLES
 from hinomi.errors import ConfigError, Faults
+from hinomi.playbooks.channels import Room
 from hinomi.settings import Settings
 from hinomi.tenancy import is_tenant
 
@@ -55,20 +57,27 @@ def private(url: str) -> str:
     return url
 
 
-def read(settings: Settings, name: str, model: type[Model]) -> Model | None:
-    """Return a room's own settings; None if it has no table.
+@dataclass(frozen=True)
+class RoomType(Generic[Model]):
+    """What a room registers: ``keys`` are those of its table, of which it is made."""
 
-    Raises:
-        Faults: Naming every key that does not fit.
-    """
-    table: Mapping[str, Any] | None = settings.channels.get(name)
-    if table is None:
-        return None
-    try:
-        return model.model_validate(table)
-    except ValidationError as error:
-        faults = [
-            ConfigError(f"[channels.{name}] {'.'.join(map(str, fault['loc']))}: {fault['msg']}", where=settings.file)
-            for fault in error.errors(include_input=False)
-        ]
-        raise Faults(faults, hint="the keys are listed in docs/howto/connect-slack.md") from error
+    name: str
+    keys: type[Model]
+    make: Callable[[Model, Settings], Room]
+
+    def __call__(self, settings: Settings) -> Room | None:
+        """Make the room; None if it has no table.
+
+        Raises:
+            Faults: Naming every key that does not fit.
+        """
+        table = settings.channels.get(self.name)
+        if table is None:
+            return None
+        try:
+            return self.make(self.keys.model_validate(table), settings)
+        except ValidationError as error:
+            where, told = settings.file, error.errors(include_input=False)
+            places = [f"[channels.{self.name}] {'.'.join(map(str, fault['loc']))}" for fault in told]
+            faults = [ConfigError(f"{p}: {f['msg']}", where=where) for p, f in zip(places, told, strict=True)]
+            raise Faults(faults, hint="the keys are listed in docs/reference/settings.md") from error

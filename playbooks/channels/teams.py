@@ -6,9 +6,9 @@ https://adaptivecards.microsoft.com/ (1.4). The flow is owned by a person: let i
 
 from typing import Any
 
-from hinomi.playbooks.channels import Message, channels, room_settings
+from hinomi.playbooks.channels import Message, channels
+from hinomi.playbooks.channels.room_settings import RoomType
 from hinomi.playbooks.channels.webhook import Webhook, WebhookSettings
-from hinomi.settings import Settings
 
 SCHEMA = "http://adaptivecards.io/schemas/adaptive-card.json"
 
@@ -35,8 +35,4 @@ def _inert(text: str) -> str:
     return text.replace("[", "［").replace("]", "］")
 
 
-@channels.register("teams")
-def make(settings: Settings) -> Teams | None:
-    """Return the room, or None while it has no table."""
-    own = room_settings.read(settings, "teams", WebhookSettings)
-    return Teams("teams", own, settings.api.url) if own else None
+channels.register("teams")(RoomType("teams", WebhookSettings, lambda own, s: Teams("teams", own, s.api.url)))

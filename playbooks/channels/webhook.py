@@ -5,7 +5,6 @@ They have no buttons and cannot be updated, so whoever has to act is written to 
 
 from typing import Any
 
-import httpx2
 from pydantic import Field, field_validator
 
 from hinomi.playbooks.channels import Card, ChannelError, Message, room_settings
@@ -49,6 +48,8 @@ class Webhook:
 
     async def add(self, place: str, message: Message) -> str:
         """Post a message; return the server's answer."""
+        import httpx2  # at the first message: it takes a while
+
         address = httpx2.URL(self.settings.url).copy_merge_params(self.params())
         try:
             async with httpx2.AsyncClient(timeout=TIMEOUT) as client:

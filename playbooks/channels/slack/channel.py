@@ -13,7 +13,6 @@ from pydantic import Field, field_validator
 
 from hinomi.playbooks.channels import Card, ChannelError, Message, channels, room_settings
 from hinomi.playbooks.channels.slack import blocks
-from hinomi.settings import Settings
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -146,8 +145,4 @@ def _refusal(method: str, response: Any) -> ChannelError:
     return ChannelError(f"{method}: {why}", permanent=response.status_code < 500 and why not in PASSING)
 
 
-@channels.register("slack")
-def make(settings: Settings) -> SlackChannel | None:
-    """Return the channel, or None while it has no table."""
-    own = room_settings.read(settings, "slack", SlackSettings)
-    return SlackChannel(own) if own else None
+channels.register("slack")(room_settings.RoomType("slack", SlackSettings, lambda own, _: SlackChannel(own)))
