@@ -59,9 +59,12 @@ def read_click(body: bytes, signature: str) -> Click | None:
         action = payload["actions"][0]
         value = action["selected_option"]["value"] if "selected_option" in action else action["value"]
         channel = payload.get("channel", {}).get("id", "")
-        return Click(payload["user"]["id"], channel, value, payload.get("trigger_id") or signature)
+        click = Click(payload["user"]["id"], channel, value, payload.get("trigger_id") or signature)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
         raise ConfigError("not an interaction of Slack") from error
+    if not all(isinstance(part, str) for part in click):
+        raise ConfigError("not an interaction of Slack")
+    return click
 
 
 @router.post("/slack/interactions")

@@ -1,8 +1,14 @@
 """An approval in Slack: a request arrives, a member clicks, the PC is off the network, the message says so."""
 
+import hashlib
+import hmac
+import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -73,8 +79,6 @@ def test_the_click_is_in_the_audit_as_the_persons_by_slack(place: Any) -> None:
 
 
 def test_a_trial_waits_for_a_real_click(place: Any) -> None:
-    import threading
-
     ended: list[str] = []
     words = ("--config", str(place.config), "notify", "test", "--interactive", "--wait", "60", "-o", "json")
     waiting = threading.Thread(target=lambda: ended.append(place.hinomi(*words)))
@@ -95,3 +99,23 @@ def test_an_unsigned_request_is_refused(place: Any) -> None:
     assert place.send(url, b"payload={}", {})[0] == 401
     stamps = {"X-Slack-Request-Timestamp": "now", "X-Slack-Signature": "v0=00"}
     assert place.send(url, b"payload={}", stamps)[0] == 401
+
+
+@pytest.mark.parametrize(
+    "payload", ["", "[]", "{", '{"type": "block_actions"}', '{"type": "block_actions", "user": {"id": 1}, "actions": [{"value": 5}]}']
+)  # fmt: skip
+def test_a_signed_body_that_is_no_click_is_refused_and_nothing_breaks(place: Any, payload: str) -> None:
+    body = urlencode({"payload": payload}).encode()
+    stamp = str(int(time.time()))
+    digest = hmac.new(b"s1gn", f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
+    headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={digest}"}
+    assert place.send(f"http://127.0.0.1:{place.api}/slack/interactions", body, headers)[0] == 400
+
+
+def test_a_trial_of_a_role_reaches_its_room_and_its_mail(place: Any) -> None:
+    words = ("--config", str(place.config), "notify", "test", "--role", "operator_lead", "-o", "json")
+    found = json.loads(place.hinomi(*words))
+    assert [(row["channel"], row["to"], row["ok"]) for row in found] == [
+        ("slack", "", True),
+        ("mail", "o2@soc.test", True),
+    ]

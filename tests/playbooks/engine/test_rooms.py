@@ -1,6 +1,8 @@
 """Who is told in a room, how often, what counts there, and that mail comes when the room fails."""
 
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,31 @@ def in_slack(site: Any, slack: Any) -> Any:
         return site.open(steps)
 
     return opened
+
+
+@pytest.fixture
+def listening() -> Iterator[Any]:
+    """A server that keeps what is posted to it, as text."""
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            server.bodies.append(body)  # type: ignore[attr-defined]
+            self.send_response(202)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+    server.bodies = []  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 def value(slack: Any, label: str) -> str:
@@ -193,3 +220,46 @@ def test_a_message_that_was_half_told_is_finished_without_a_second_card(in_slack
     site.drive(slack.replies)
     assert [call["status"] for call in slack.calls("chat.postMessage")] == [200, 429, 200]
     assert (len(slack.cards()), len(slack.replies())) == (1, 1)
+
+
+def test_a_crash_after_the_room_has_taken_it_tells_nothing_twice(in_slack: Any, slack: Any) -> None:
+    site = in_slack(ASK)
+    crashes = ["message.after_send"]
+
+    def crash(name: str) -> None:
+        if name in crashes:
+            crashes.remove(name)
+            raise RuntimeError("crashed")
+
+    site.executor = site.new_executor(failpoint=crash)
+    site.hit()
+    site.drive(lambda: [r["state"] for r in site.rows(t.outbox, kind="message")] == ["done"])
+    assert crashes == []
+    assert (len(slack.cards()), len(slack.replies())) == (1, 1)
+
+
+def test_many_changes_at_once_are_one_update(in_slack: Any, slack: Any) -> None:
+    site = in_slack(ASK)
+    site.hit()
+    site.drive(slack.replies)
+    site.idle(3)
+    before = len(slack.calls("chat.update"))
+    (run,) = site.rows(t.run)
+    with site.state.write() as conn:
+        for _ in range(5):
+            site.engine.advance(conn, run["id"], site.clock.now())
+    site.decide("authorised", kind="decision")
+    site.drive(lambda: "許可された操作" in slack.shown() and not slack.buttons())
+    assert len(slack.calls("chat.update")) == before + 1
+
+
+def test_a_room_that_only_listens_is_told_beside_mail_and_without_anybodys_link(
+    site: Any, mails: Any, listening: Any
+) -> None:
+    table = {"url": f"http://127.0.0.1:{listening.server_address[1]}/", "roles": ["school_management"]}
+    site.settings = site.settings.model_copy(update={"channels": {"teams": table}})
+    site.open(HEADS).hit()
+    site.drive(lambda: len(mails.sent("isolation_notice")) == 2)
+    assert len(listening.bodies) == 1
+    assert "/r/" in mails.sent("isolation_notice")[0].get_content()
+    assert "/r/" not in listening.bodies[0]
