@@ -8,9 +8,10 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 
-from hinomi import __version__
+from hinomi import __version__, log
 from hinomi.api import routes
 from hinomi.api.auth import Caller
 from hinomi.api.deps import Deps
@@ -38,6 +39,7 @@ def create_app(deps: Deps, *, local: Caller | None = None) -> FastAPI:
     for module in pkgutil.iter_modules(routes.__path__, f"{routes.__name__}."):
         app.include_router(importlib.import_module(module.name).router)
     app.add_exception_handler(HinomiError, _refuse)
+    app.add_exception_handler(OperationalError, _away)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.middleware("http")(_headers)
@@ -54,6 +56,13 @@ async def _headers(request: Request, call_next: Callable[[Request], Awaitable[Re
 async def _refuse(_: Request, error: Exception) -> Response:
     assert isinstance(error, HinomiError)  # noqa: S101 - registered for nothing else
     return problem(error.status, error.message, hint=error.hint, exit_code=error.exit_code)
+
+
+async def _away(_: Request, error: Exception) -> Response:
+    log.get().error("api.state_away", error=str(error))
+    answer = problem(503, "the state store does not answer now", hint="send it again in a few seconds")
+    answer.headers["Retry-After"] = "5"
+    return answer
 
 
 async def _invalid(_: Request, error: Exception) -> Response:

@@ -3,6 +3,7 @@
 Spoken between `hinomi.runtime.worker`, `hinomi.detections.correlation` and `hinomi.playbooks.incidents`.
 """
 
+import hashlib
 from typing import Any, Literal
 
 import msgspec
@@ -67,10 +68,22 @@ class Hit(msgspec.Struct, frozen=True, omit_defaults=True):
     event: dict[str, Any] | None = None
 
 
+LONGEST_KEY = 400
+"""Characters of what rows are found by; databases bound what an index holds."""
+
+
+def key_of(text: str) -> str:
+    """Return a text, or the beginning of a longer one with its hash: what rows are found by."""
+    if len(text) <= LONGEST_KEY:
+        return text
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{text[: LONGEST_KEY - 65]}…{digest}"
+
+
 def entity_of(event: Event) -> str:
     """Return whom an event is about: its host, else its user, else its source."""
     host, user = event.get("hinomi.host.id"), event.get("hinomi.user.id") or event.get("user.name")
-    return f"host:{host}" if host else f"user:{user}" if user else f"source:{event.get('hinomi.source', '')}"
+    return key_of(f"host:{host}" if host else f"user:{user}" if user else f"source:{event.get('hinomi.source', '')}")
 
 
 def hit_of(
@@ -87,7 +100,7 @@ def hit_of(
         tenant=event.get("hinomi.tenant", ""),
         source=event.get("hinomi.source", ""),
         entity=entity_of(event),
-        host=event.get("hinomi.host.id"),
+        host=_first(event.get("hinomi.host.id")),
         host_known=bool(event.get("hinomi.host.known")),
         user=_first(event.get("hinomi.user.id") or event.get("user.name")),
         trusted=trusted,
@@ -104,7 +117,7 @@ def hit_of(
 def _first(value: Any) -> str | None:
     if isinstance(value, list):
         value = value[0] if value else None
-    return None if value is None else str(value)
+    return None if value is None else key_of(str(value))
 
 
 encode = msgspec.msgpack.Encoder().encode

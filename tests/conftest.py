@@ -1,7 +1,12 @@
 import importlib.util
 import json
+import os
+import pwd
+import shutil
 import subprocess
 import sys
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +23,14 @@ SHARED = Path(__file__).parents[1].parent / "shared"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regold", action="store_true", help="rewrite the expected files")
+    parser.addoption("--every-database", action="store_true", help="run all tests of the state store on PostgreSQL too")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what is marked ``postgresql`` on both databases (``--every-database``: whatever asks for a state store)."""
+    both = metafunc.definition.get_closest_marker("postgresql") or metafunc.config.getoption("--every-database")
+    if both and "database" in metafunc.fixturenames:
+        metafunc.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
@@ -133,9 +146,75 @@ def clock() -> FakeClock:
     return FakeClock(datetime(2026, 11, 24, 1, 0, tzinfo=UTC))
 
 
+class PostgreSQL:
+    """A private PostgreSQL: Debian's package, a folder of its own, a socket in it, a locale that sorts unlike SQLite."""
+
+    def __init__(self, programs: Path):
+        self._programs = programs
+        self._user = "postgres" if os.getuid() == 0 else pwd.getpwuid(os.getuid()).pw_name  # initdb refuses root
+        self.folder = Path(tempfile.mkdtemp(prefix="hinomi-pg-"))
+        shutil.chown(self.folder, self._user)
+        locale = ("--encoding=UTF8", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=ja")
+        self._run("initdb", "-U", "postgres", "-A", "trust", "--no-sync", *locale)
+        self.start()
+
+    def _run(self, program: str, *words: str) -> None:
+        command = [str(self._programs / program), "-D", str(self.folder / "data"), *words]
+        user = self._user if os.getuid() == 0 else None
+        with (self.folder / f"{program}.log").open("wb") as said:
+            done = subprocess.run(command, stdout=said, stderr=said, user=user, cwd="/", check=False)
+        assert done.returncode == 0, (self.folder / f"{program}.log").read_text()
+
+    def start(self) -> None:
+        options = f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=200 -c shared_buffers=16MB"
+        self._run("pg_ctl", "-w", "-l", str(self.folder / "data" / "server.log"), "-o", options, "start")
+
+    def stop(self, mode: str = "fast") -> None:
+        self._run("pg_ctl", "-w", "-m", mode, "stop")
+
+    def url(self, database: str = "postgres", role: str = "postgres", schema: str = "public") -> str:
+        return f"postgresql+psycopg://{role}@/{database}?host={self.folder}&options=-csearch_path%3D{schema}"
+
+    def psql(self, *statements: str, database: str = "postgres") -> None:
+        """Run statements as the superuser."""
+        import psycopg
+
+        with psycopg.connect(f"host={self.folder} user=postgres dbname={database}", autocommit=True) as conn:
+            for statement in statements:
+                conn.execute(statement.encode())
+
+    def new(self) -> str:
+        """Make an empty schema, which costs less than a database; return its URL."""
+        name = f"t{uuid.uuid4().hex[:12]}"
+        self.psql(f"CREATE SCHEMA {name}")
+        return self.url(schema=name)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgreSQL]:
+    """A running PostgreSQL for this session."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    if not found:
+        pytest.skip("needs PostgreSQL: apt install postgresql")
+    pytest.importorskip("psycopg", reason="needs hinomi[postgres]")
+    server = PostgreSQL(found[-1].parent)
+    yield server
+    server.stop("immediate")
+    shutil.rmtree(server.folder)
+
+
 @pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    opened = State(f"sqlite:///{tmp_path / 'state.db'}")
+def database(request: pytest.FixtureRequest) -> str:
+    """What `[state] url` says: nothing (SQLite in the data folder), or an empty PostgreSQL database."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    server: PostgreSQL = request.getfixturevalue("postgresql")
+    return server.new()
+
+
+@pytest.fixture
+def state(tmp_path: Path, database: str) -> Iterator[State]:
+    opened = State(database or f"sqlite:///{tmp_path / 'state.db'}")
     opened.migrate()
     yield opened
     opened.close()

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 from fastapi import APIRouter
-from sqlalchemy import Connection, func, select
+from sqlalchemy import BigInteger, Connection, Integer, cast, func, select
 
 from hinomi.api.auth import Parts, Reads
 from hinomi.clock import iso
@@ -80,9 +80,9 @@ def rule(parts: Parts, who: Reads, rule: str) -> dict[str, Any]:
 def _hits(conn: Connection, grant: Grant, since: str = "") -> dict[str, Any]:
     """Return (rule, hits, last, noisy, tenants) by rule, of a caller's subtree."""
     table = t.rule_count
-    counted = select(
-        table.c.rule_id, func.sum(table.c.hits), func.max(table.c.last_seen), func.max(table.c.noisy), func.count(table.c.tenant.distinct())
-    )  # fmt: skip
+    # a sum keeps its type, and truths are counted: not every database does both by itself
+    hits, noisy = cast(func.sum(table.c.hits), BigInteger), func.max(cast(table.c.noisy, Integer))
+    counted = select(table.c.rule_id, hits, func.max(table.c.last_seen), noisy, func.count(table.c.tenant.distinct()))
     asked = in_subtree(counted.where(table.c.hour >= since), table, grant.tenant).group_by(table.c.rule_id)
     return {row[0]: row for row in conn.execute(asked)}
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from hinomi.detections.correlation.measures import Entry
 from hinomi.detections.correlation.spec import Spec, clauses, most_entries, values_of
 from hinomi.detections.correlation.window import Fired, Group
+from hinomi.hits import key_of
 
 MOST_GROUPINGS = 16
 """Groups that one hit may fall into, where a field that is grouped by has several values."""
@@ -183,7 +184,7 @@ class Machine:
             carried = tuple((asked, _frozen(read[asked])) for asked in spec.carry if read[asked] is not None)
             entry = Entry(record.time, record.event, slot, values_of(spec, read), carried)
             for values in _groupings(spec, read):
-                key = Key(name, record.scope, "\x1f".join(str(value).casefold() for value in values))
+                key = Key(name, record.scope, key_of("\x1f".join(str(value).casefold() for value in values)))
                 kept = self.groups.get(key, spec, dict(zip(spec.group_by, values, strict=True)))
                 every = self._every or self.wants(name)
                 yield from self._came_true(kept, kept.add(entry, now, record.token, every=every), now)

@@ -10,14 +10,13 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, and_, bindparam, delete, func, select, update
-from sqlalchemy.dialects.sqlite import insert
 
 from hinomi import log
 from hinomi.clock import from_micros, iso
 from hinomi.detections.correlation.machine import Kept, Key, new_group
 from hinomi.detections.correlation.measures import Entry
 from hinomi.detections.correlation.spec import Spec
-from hinomi.state import t
+from hinomi.state import t, upsert
 
 MOST_GROUPS = 20_000
 MOST_IN_MEMORY = 300_000
@@ -139,12 +138,12 @@ class StoredGroups:
             kept.dirty = False
         conn, table = self._connection(), t.correlation_entry
         if added:
-            conn.execute(insert(table).on_conflict_do_nothing(), added)
+            conn.execute(upsert(conn, table).on_conflict_do_nothing(), added)
         if settled:
             conn.execute(update(table).where(_bound_to(table, settled[0])).values(due=None, token=None), settled)
         if gone:
             conn.execute(delete(table).where(_bound_to(table, gone[0])), gone)
-        add = insert(t.correlation)
+        add = upsert(conn, t.correlation)
         fresh = {name: add.excluded[name] for name in ("body", "newest", "score")}
         conn.execute(add.on_conflict_do_update(index_elements=["rule_id", "tenant", "group"], set_=fresh), headers)
 
@@ -152,7 +151,7 @@ class StoredGroups:
         """Add to the counters, which the api's metrics show."""
         for why, number in self._dropped.items():
             if number:
-                add = insert(t.counter).values(name=f"correlation.{why}", value=number)
+                add = upsert(self._connection(), t.counter).values(name=f"correlation.{why}", value=number)
                 more = {"value": t.counter.c.value + add.excluded.value}
                 self._connection().execute(add.on_conflict_do_update(index_elements=["name"], set_=more))
         self._dropped.clear()

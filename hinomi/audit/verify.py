@@ -1,8 +1,9 @@
 """Does the chain still hold? Names the first bad record after the last seal that agrees."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import DBAPIError
@@ -10,6 +11,8 @@ from sqlalchemy.exc import DBAPIError
 from hinomi.audit import GENESIS, Head, link
 from hinomi.audit.seals import Seal, Seals
 from hinomi.state import t
+
+AT_ONCE = 5000
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,8 @@ def verify(conn: Connection, seals: Seals, witnesses: Iterable[Head] = ()) -> Ve
 def _walk(conn: Connection, expected: dict[int, list[tuple[str, str]]]) -> tuple[Head, int, int, str]:
     """Return (last good record, how far it is sealed, first bad record or 0, why)."""
     last, sealed = Head(0, GENESIS), 0
-    asked = select(t.audit.c.seq, t.audit.c.record, t.audit.c.hash).order_by(t.audit.c.seq)
     try:
-        for seq, text, digest in conn.execute(asked):
+        for seq, text, digest in _rows(conn):
             if seq != last.records + 1:
                 return last, sealed, last.records + 1, _missing(last.records + 1, seq)
             if reason := _fault(seq, text, digest, last.hash):
@@ -64,6 +66,8 @@ def _walk(conn: Connection, expected: dict[int, list[tuple[str, str]]]) -> tuple
                     return last, sealed, sealed + 1, f"rewritten: {source} over {seq} records holds another hash"
                 sealed = seq
     except DBAPIError as error:
+        if error.connection_invalidated:  # the server went away: that says nothing of the chain
+            raise
         return last, sealed, last.records + 1, f"the database cannot be read from here on: {error.orig}"
     longest = max(expected, default=0)
     if longest > last.records:
@@ -71,6 +75,19 @@ def _walk(conn: Connection, expected: dict[int, list[tuple[str, str]]]) -> tuple
         why = f"cut: records {last.records + 1} to {longest} are gone; {source} is over {longest}"
         return last, sealed, last.records + 1, why
     return last, sealed, 0, ""
+
+
+def _rows(conn: Connection) -> Iterator[tuple[Any, Any, Any]]:
+    """Yield the records in order; some thousands are asked for at a time, since not every driver hands them out singly."""
+    asked = select(t.audit.c.seq, t.audit.c.record, t.audit.c.hash).order_by(t.audit.c.seq).limit(AT_ONCE)
+    more, count = asked, AT_ONCE
+    while count == AT_ONCE:
+        count = 0
+        for row in conn.execute(more):
+            yield row.seq, row.record, row.hash
+            count += 1
+        if count:
+            more = asked.where(t.audit.c.seq > row.seq)
 
 
 def _missing(due: int, seq: object) -> str:

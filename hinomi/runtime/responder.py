@@ -14,7 +14,6 @@ from typing import Any
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import OperationalError
 
 from hinomi import audit, log
@@ -34,7 +33,7 @@ from hinomi.runtime.parts import owner_of
 from hinomi.runtime.wake import Waker
 from hinomi.settings import Settings
 from hinomi.spool import Log, save_position
-from hinomi.state import State, t
+from hinomi.state import State, t, upsert
 
 LANES = ("urgent", "rest")
 BATCH_HITS = 4000
@@ -98,7 +97,7 @@ class Responder:
             while not stop.is_set():
                 if effects.done():
                     effects.result()  # a fault there ends this process: the supervisor starts it again
-                more = await asyncio.to_thread(self.take)
+                more = await asyncio.to_thread(self._take_if_there)
                 self._work.set()
                 if not more:  # what is not urgent may wait a little, to be taken together
                     await waker.wait(REST_EVERY if self._waits else 1.0)
@@ -152,6 +151,13 @@ class Responder:
         except (OSError, OperationalError) as error:  # a full disk: the next seal covers these records too
             log.get().error("responder.seal_failed", error=str(error))
 
+    def _take_if_there(self) -> bool:
+        try:
+            return self.take()
+        except OperationalError as error:  # the state store is away: the hits wait in their logs
+            log.get().error("responder.state_away", error=str(error))
+            return False
+
     def take(self) -> bool:
         """Take one batch of each partition's hits, what is urgent first; return whether to look again at once."""
         self._reload()
@@ -194,11 +200,12 @@ class Responder:
     def _reader(self, name: str) -> HitsReader | None:
         path = self.folders.hits(name)
         if name not in self._readers and path.exists():
-            opened = Log(path)
+            self._readers[name] = HitsReader(Log(path), {})
+        reader = self._readers.get(name)
+        if reader is not None and not reader.position:
             with self.state.read() as conn:
-                position = {lane: _position(conn, f"{opened.id}:{lane}") for lane in LANES}
-            self._readers[name] = HitsReader(opened, position)
-        return self._readers.get(name)
+                reader.position.update({lane: _position(conn, reader.name(lane)) for lane in LANES})
+        return reader
 
     def _take(self, reader: HitsReader, lane: str) -> bool:
         rows = reader.log.read(reader.position[lane], lane=lane, limit=32)
@@ -213,9 +220,10 @@ class Responder:
                 break
         try:
             self._commit(reader.name(lane), last, hits)
-        except OperationalError as error:  # locked, or the disk is full: the hits stay where they are
+        except OperationalError as error:  # locked, full disk, server away: the hits stay where they are
             self.correlator.forget()
             log.get().error("responder.commit_failed", error=str(error))
+            reader.position.clear()  # it may have been committed all the same: what the state store says counts
             time.sleep(0.2)
             return True
         reader.position[lane] = last
@@ -244,5 +252,5 @@ def _position(conn: Connection, name: str) -> int:
 
 
 def _save_position(conn: Connection, name: str, seq: int) -> Any:
-    add = insert(t.position).values(name=name, seq=seq)
+    add = upsert(conn, t.position).values(name=name, seq=seq)
     return conn.execute(add.on_conflict_do_update(index_elements=["name"], set_={"seq": seq}))

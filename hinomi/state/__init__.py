@@ -1,20 +1,24 @@
-"""The state store: SQLAlchemy on SQLite (WAL, FULL, BEGIN IMMEDIATE), made and upgraded by Alembic."""
+"""The state store: SQLAlchemy on SQLite or PostgreSQL, one writer at a time, made and upgraded by Alembic."""
 
 import secrets
 import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection, Engine, Table, make_url, select
+from sqlalchemy.exc import ArgumentError
 
+from hinomi.errors import ConfigError
 from hinomi.state import tables as t
 
-__all__ = ["State", "get_setting", "new_id", "next_number", "set_setting", "t"]
+__all__ = ["State", "get_setting", "new_id", "next_number", "set_setting", "t", "upsert"]
+
+#: What differs between databases: a module each (`open_engine`, `migrate`, `insert`, options to `READ` one snapshot).
+DIALECTS = ("sqlite", "postgresql")
 
 
 class _Turns:
@@ -42,41 +46,47 @@ class _Turns:
                 self._taken = False
 
 
+def _dialect(name: str) -> Any:
+    return import_module(f"hinomi.state.{name}")
+
+
 class State:
     """An open state store. ``write()`` is one short transaction; ``read()`` sees one snapshot."""
 
     def __init__(self, url: str):
-        """Open the database at an SQLAlchemy URL; makes the folder of a SQLite file."""
+        """Open the database at an SQLAlchemy URL.
+
+        Raises:
+            ConfigError: If the URL is none, or names a database that is not known here.
+        """
         self.url = url
         self._turns = _Turns()
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(url)
-        if self.engine.dialect.name == "sqlite":
-            event.listen(self.engine, "connect", _pragmas)
-            event.listen(self.engine, "begin", _begin)
+        hint = "sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+        try:
+            parsed = make_url(url)
+        except ArgumentError as error:
+            raise ConfigError("[state] url is no SQLAlchemy URL", hint=hint) from error
+        if parsed.get_backend_name() not in DIALECTS:
+            raise ConfigError(f"[state] url: no state store on {parsed.get_backend_name()!r}", hint=hint)
+        self._dialect = _dialect(parsed.get_backend_name())
+        self.engine: Engine = self._dialect.open_engine(parsed)
+        self._reading = self.engine.execution_options(**self._dialect.READ)
+        self._writing = self.engine.execution_options(hinomi_write=True)
 
     def migrate(self) -> None:
         """Make the tables, or bring them to the newest revision."""
-        from alembic import command
-        from alembic.config import Config
-
-        with as_file(files("hinomi.state") / "migrations") as scripts, self.engine.connect() as conn:
-            config = Config()
-            config.set_main_option("script_location", str(scripts))
-            config.attributes["connection"] = conn
-            command.upgrade(config, "head")
+        self._dialect.migrate(self.engine, _upgrade)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Open a transaction that holds the write lock from its start; commits at the end."""
-        with self._turns, self.engine.execution_options(hinomi_begin="IMMEDIATE").connect() as conn, conn.begin():
+        with self._turns, self._writing.connect() as conn, conn.begin():
             yield conn
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read-only look at one snapshot."""
-        with self.engine.connect() as conn:
+        with self._reading.connect() as conn:
             yield conn
 
     def close(self) -> None:
@@ -84,15 +94,20 @@ class State:
         self.engine.dispose()
 
 
-def _pragmas(connection: Any, _: Any) -> None:
-    connection.isolation_level = None  # we say BEGIN ourselves
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")
+def _upgrade(conn: Connection) -> None:
+    from alembic import command
+    from alembic.config import Config
+
+    with as_file(files("hinomi.state") / "migrations") as scripts:
+        config = Config()
+        config.set_main_option("script_location", str(scripts))
+        config.attributes["connection"] = conn
+        command.upgrade(config, "head")
 
 
-def _begin(conn: Connection) -> None:
-    kind = conn.get_execution_options().get("hinomi_begin", "DEFERRED")
-    conn.exec_driver_sql(f"BEGIN {kind}")
+def upsert(conn: Connection, table: Table) -> Any:
+    """Return the database's own INSERT, which knows ``on_conflict_do_update`` and ``on_conflict_do_nothing``."""
+    return _dialect(conn.dialect.name).insert(table)
 
 
 def new_id() -> str:
@@ -102,7 +117,7 @@ def new_id() -> str:
 
 def next_number(conn: Connection, name: str) -> int:
     """Return the next number of a counter, starting at 1; numbers of a rolled-back transaction come again."""
-    add = insert(t.counter).values(name=name, value=1)
+    add = upsert(conn, t.counter).values(name=name, value=1)
     add = add.on_conflict_do_update(index_elements=["name"], set_={"value": t.counter.c.value + 1})
     conn.execute(add)
     return int(conn.execute(select(t.counter.c.value).where(t.counter.c.name == name)).scalar_one())
@@ -116,5 +131,5 @@ def get_setting(conn: Connection, key: str, default: Any = None) -> Any:
 
 def set_setting(conn: Connection, key: str, value: Any, changed_at: str) -> None:
     """Set it."""
-    add = insert(t.setting).values(key=key, value=value, changed_at=changed_at)
+    add = upsert(conn, t.setting).values(key=key, value=value, changed_at=changed_at)
     conn.execute(add.on_conflict_do_update(index_elements=["key"], set_={"value": value, "changed_at": changed_at}))

@@ -17,6 +17,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    false,
     text,
 )
 from sqlalchemy import UniqueConstraint as Unique
@@ -29,10 +30,13 @@ metadata = MetaData(
     }
 )
 
+#: What counts without end. SQLite has one kind of integer, and its primary key must be called so.
+Big = BigInteger().with_variant(Integer(), "sqlite")
+
 #: Position of the responder in each hits log and lane: committed with what the hits made.
 position = Table(
     "position", metadata,
-    Column("name", String, primary_key=True), Column("seq", Integer, nullable=False),
+    Column("name", String, primary_key=True), Column("seq", Big, nullable=False),
 )  # fmt: skip
 
 #: Small settings that people change while it runs: killswitch, noisy rules, secrets made at init.
@@ -62,7 +66,7 @@ api_key = Table(
 #: The chain (DESIGN 5): canonical JSON as text, SHA-256 over the previous hash and the text.
 audit = Table(
     "audit", metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Big, primary_key=True, autoincrement=False),
     Column("record", Text, nullable=False), Column("hash", String, nullable=False),
 )  # fmt: skip
 
@@ -78,10 +82,10 @@ alert = Table(
     Column("entity", String, nullable=False), Column("host", String, index=True), Column("user", String),
     Column("hour", String, nullable=False), Column("source", String, nullable=False),
     Column("vendor_id", String, index=True), Column("file_class", String),
-    Column("count", Integer, nullable=False), Column("first_seen", String, nullable=False),
+    Column("count", Big, nullable=False), Column("first_seen", String, nullable=False),
     Column("last_seen", String, nullable=False), Column("received_at", String, nullable=False),
     Column("trusted", Boolean, nullable=False), Column("backfill", Boolean, nullable=False),
-    Column("host_known", Boolean, nullable=False, server_default=text("0")),
+    Column("host_known", Boolean, nullable=False, server_default=false()),
     Column("created", String), Column("tags", JSON, nullable=False),
     Column("evidence", JSON, nullable=False), Column("event_ids", JSON, nullable=False),
     Column("status", String, nullable=False, server_default="new"),  # new | acknowledged | closed
@@ -97,7 +101,7 @@ alert = Table(
 rule_count = Table(
     "rule_count", metadata,
     Column("rule_id", String, primary_key=True), Column("tenant", String, primary_key=True),
-    Column("hour", String, primary_key=True), Column("hits", Integer, nullable=False),
+    Column("hour", String, primary_key=True), Column("hits", Big, nullable=False),
     Column("entities", Integer, nullable=False), Column("noisy", Boolean, nullable=False),
     Column("last_seen", String, nullable=False),
 )  # fmt: skip
@@ -212,7 +216,7 @@ hold = Table(
     Column("tenant", String, nullable=False), Column("incident", String, nullable=False),
     Column("owner", String, nullable=False), Column("since", String, nullable=False),
     Column("review_at", String, nullable=False), Column("released_at", String),
-    Column("adopted", Boolean, nullable=False, server_default=text("0")),
+    Column("adopted", Boolean, nullable=False, server_default=false()),
     Index("hold_open", "device", "incident", unique=True,
           sqlite_where=text("released_at IS NULL"), postgresql_where=text("released_at IS NULL")),
 )  # fmt: skip
@@ -232,7 +236,7 @@ outbox = Table(
     Column("id", String, primary_key=True), Column("kind", String, nullable=False),
     Column("key", String, nullable=False, unique=True), Column("run", String), Column("step", String),
     Column("incident", String), Column("tenant", String, nullable=False, server_default=""),
-    Column("body", JSON, nullable=False), Column("urgent", Boolean, nullable=False, server_default=text("0")),
+    Column("body", JSON, nullable=False), Column("urgent", Boolean, nullable=False, server_default=false()),
     Column("due_at", String, nullable=False), Column("tries", Integer, nullable=False, server_default=text("0")),
     Column("state", String, nullable=False, server_default="waiting"),  # waiting | leased | done | dead
     Column("lease_owner", String), Column("lease_until", String), Column("fence", Integer, nullable=False, server_default=text("0")),
@@ -272,5 +276,5 @@ correlation_entry = Table(
 #: A counter per kind of number people read aloud (alert, incident, report-2026).
 counter = Table(
     "counter", metadata,
-    Column("name", String, primary_key=True), Column("value", Integer, nullable=False),
+    Column("name", String, primary_key=True), Column("value", Big, nullable=False),
 )  # fmt: skip

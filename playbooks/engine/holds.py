@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hinomi.clock import iso
 from hinomi.playbooks.engine import journal, messaging, rows, says
 from hinomi.playbooks.engine.rows import Row
 from hinomi.playbooks.vendors import Observation
-from hinomi.state import t
+from hinomi.state import t, upsert
 
 if TYPE_CHECKING:
     from hinomi.playbooks.engine import Engine
@@ -69,7 +68,7 @@ def observe(conn: Connection, device: str, vendor: str, observation: Observation
         "vendor": vendor,
         "detail": observation.detail,
     }
-    add = upsert(t.device_state).values(device=device, **values)
+    add = upsert(conn, t.device_state).values(device=device, **values)
     conn.execute(add.on_conflict_do_update(index_elements=["device"], set_=values))
 
 

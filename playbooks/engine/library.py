@@ -9,14 +9,13 @@ from importlib.resources import files
 from pathlib import Path
 
 from sqlalchemy import Connection, desc, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hinomi import audit
 from hinomi.clock import iso
 from hinomi.errors import ConfigError, Faults, HinomiError, NotFoundError
 from hinomi.playbooks.engine.model import MODES, Playbook, parse
 from hinomi.settings import Settings
-from hinomi.state import t
+from hinomi.state import t, upsert
 from hinomi.tenancy import Grant
 
 
@@ -94,7 +93,7 @@ def pin(conn: Connection, entry: Entry, now: datetime) -> None:
         "body": entry.body,
         "loaded_at": iso(now),
     }
-    conn.execute(upsert(t.playbook).values(**row).on_conflict_do_nothing(index_elements=["sha256"]))
+    conn.execute(upsert(conn, t.playbook).values(**row).on_conflict_do_nothing(index_elements=["sha256"]))
 
 
 _parsed: dict[str, Playbook] = {}

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Table, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hinomi.clock import iso
-from hinomi.state import new_id, t
+from hinomi.state import new_id, t, upsert
 
 Row = dict[str, Any]
 
@@ -57,7 +56,7 @@ def enqueue(
         "id": new_id(), "kind": kind, "key": key, "run": run, "step": step, "incident": incident, "tenant": tenant, "body": dict(body),
         "urgent": urgent, "due_at": iso(now + timedelta(seconds=delay)), "created_at": iso(now),
     }  # fmt: skip
-    return conn.execute(upsert(t.outbox).values(**row).on_conflict_do_nothing(index_elements=["key"])).rowcount > 0
+    return conn.execute(upsert(conn, t.outbox).values(**row).on_conflict_do_nothing(index_elements=["key"])).rowcount > 0
 
 
 def add(conn: Connection, table: Table, **values: Any) -> Row:

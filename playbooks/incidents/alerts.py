@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, desc, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from hinomi import audit
 from hinomi.clock import iso
@@ -19,7 +18,7 @@ from hinomi.errors import ConfigError, HinomiError
 from hinomi.hits import Hit
 from hinomi.playbooks.incidents import incidents, queries
 from hinomi.playbooks.incidents.incidents import DISPOSITIONS, OnChange
-from hinomi.state import new_id, next_number, t
+from hinomi.state import new_id, next_number, t, upsert
 from hinomi.tenancy import Grant
 
 MOST_EVENTS, MOST_BYTES, MOST_IDS = 20, 64 * 1024, 200
@@ -88,7 +87,7 @@ def _count(conn: Connection, groups: Mapping[_Group, list[Hit]]) -> set[tuple[st
         different = max(row.entities if row else 0, len(known | entities))
         loud = bool(row and row.noisy) or different > NOISY_ENTITIES or total > NOISY_HITS
         values = {"hits": total, "entities": different, "noisy": loud, "last_seen": last}
-        add = upsert(table).values(rule_id=rule, tenant=tenant, hour=hour, **values)
+        add = upsert(conn, table).values(rule_id=rule, tenant=tenant, hour=hour, **values)
         conn.execute(add.on_conflict_do_update(index_elements=["rule_id", "tenant", "hour"], set_=values))
         if loud:
             noisy.add((tenant, rule, hour))

@@ -9,6 +9,9 @@ from hinomi.errors import ConfigError, NotFoundError
 from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
+MOST = 2**31 - 1
+"""Numbers that people read aloud are smaller."""
+
 
 def in_subtree(asked: Select[Any], table: Table, tenant: str) -> Select[Any]:
     """Return the question, within a tenant's subtree only."""
@@ -34,7 +37,7 @@ def page(
     if cursor is not None:
         if not cursor.isdigit():
             raise ConfigError(f"{cursor!r} is no cursor", hint="take it from the last page's answer")
-        asked = asked.where(table.c.number < int(cursor))
+        asked = asked.where(table.c.number < min(int(cursor[:10]), MOST))
     rows = [dict(row._mapping) for row in conn.execute(asked)]
     return rows, str(rows[-1]["number"]) if len(rows) == limit else None
 
@@ -45,7 +48,7 @@ def one(conn: Connection, table: Table, grant: Grant, ref: str, what: str) -> di
     Raises:
         NotFoundError: If there is none in the caller's subtree.
     """
-    key = table.c.number == int(ref) if ref.isdigit() and len(ref) < 12 else table.c.id == ref
+    key = table.c.number == int(ref) if ref.isdigit() and len(ref) < 10 else table.c.id == ref
     row = conn.execute(select(table).where(key)).first()
     if row is None or not within(row.tenant, grant.tenant):
         raise NotFoundError(f"no {what} {ref!r}", hint=f"hinomi {what} list")

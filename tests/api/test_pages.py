@@ -95,8 +95,10 @@ def _fill(state: State) -> None:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    settings = Settings(data=tmp_path, playbooks=Playbooks(shipped=False))
+def site(tmp_path: Path, database: str) -> Iterator[Site]:
+    settings = Settings.model_validate(
+        {"data": tmp_path, "playbooks": {"shipped": False}, "state": {"url": database}}
+    )
     state = State(settings.state_url)
     state.migrate()
     _fill(state)

@@ -8,6 +8,8 @@ from hinomi.audit.verify import Verdict, verify
 from hinomi.clock import FakeClock
 from hinomi.state import State
 
+pytestmark = pytest.mark.postgresql
+
 
 def _chain(state: State, clock: FakeClock, seals: Seals, count: int = 12) -> None:
     for number in range(count):
@@ -30,6 +32,16 @@ def test_an_untouched_chain_holds(state: State, clock: FakeClock, tmp_path: Path
     verdict = _verdict(state, seals)
     assert verdict.ok
     assert (verdict.count, verdict.seals, verdict.sealed_upto) == (12, 3, 12)
+
+
+@pytest.mark.parametrize("at_once", [1, 4, 5, 12, 13])
+def test_a_chain_is_walked_to_its_end_however_many_records_are_read_together(
+    state: State, clock: FakeClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr("hinomi.audit.verify.AT_ONCE", at_once)
+    seals = Seals(tmp_path)
+    _chain(state, clock, seals)
+    assert (_verdict(state, seals).ok, _verdict(state, seals).count) == (True, 12)
 
 
 @pytest.mark.parametrize(

@@ -66,14 +66,7 @@ class Feed:
             return len(Correlator(self.ruleset).feed(conn, [hit], NOW))
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> Iterator[State]:
-    made = State(f"sqlite:///{tmp_path}/state.db")
-    made.migrate()
-    yield made
-    made.close()
-
-
+@pytest.mark.postgresql
 def test_fires_once_when_enough_came_in_time(site: Any, state: State) -> None:
     feed = Feed(site, state, correlation())
     assert [feed(0), feed(4), feed(9)] == [0, 0, 1]

@@ -131,8 +131,8 @@ def _run(conn: Any) -> None:
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    settings = Settings(data=tmp_path)
+def world(tmp_path: Path, database: str) -> Iterator[World]:
+    settings = Settings.model_validate({"data": tmp_path, "state": {"url": database}})
     state = State(settings.state_url)
     state.migrate()
     with state.write() as conn:

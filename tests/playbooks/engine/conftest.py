@@ -38,7 +38,7 @@ PEOPLE = [
 class Site:
     """One installation. Each ``pc-N`` is a machine of its own at the simulator."""
 
-    def __init__(self, folder: Path, edr: Any, mail_port: int):
+    def __init__(self, folder: Path, edr: Any, mail_port: int, database: str = ""):
         self.folder, self.edr = folder, edr
         (folder / "playbooks").mkdir(parents=True)
         # behind the machine's clock, so that what the vendor says now is always newer
@@ -49,7 +49,7 @@ class Site:
         self.settings = Settings.model_validate(
             {
                 "data": str(folder / "data"), "vendors": {"defender": edr.settings}, "playbooks": {"shipped": False, "folders": ["playbooks"]},
-                "mail": {"host": "127.0.0.1", "port": mail_port, "sender": "hinomi@soc.test"}, "file": str(folder / "hinomi.toml"),
+                "mail": {"host": "127.0.0.1", "port": mail_port, "sender": "hinomi@soc.test"}, "file": str(folder / "hinomi.toml"), "state": {"url": database},
             }
         )  # fmt: skip
         self.count = 0
@@ -201,8 +201,8 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path, edr: Any, mailbox: tuple[Any, int]) -> Iterator[Site]:
-    made = Site(tmp_path, edr, mailbox[1])
+def site(tmp_path: Path, edr: Any, mailbox: tuple[Any, int], database: str) -> Iterator[Site]:
+    made = Site(tmp_path, edr, mailbox[1], database)
     yield made
     made.core.state.close()
 

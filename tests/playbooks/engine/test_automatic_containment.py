@@ -142,6 +142,7 @@ def test_the_kill_switch_stops_it(site: Site) -> None:
     assert site.asked() == []
 
 
+@pytest.mark.postgresql
 def test_the_cap_of_a_school_stops_the_next_one_and_an_hour_later_it_goes_on(site: Site) -> None:
     for n in range(1, 6):
         site.hit(entity=f"host:pc-{n}", host=f"pc-{n}")

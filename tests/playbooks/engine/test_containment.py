@@ -43,6 +43,7 @@ def last_step(site: Any, action: str) -> Any:
 # --- holders --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.postgresql
 def test_a_device_held_by_two_incidents_is_isolated_once_and_released_with_the_last(site: Any) -> None:
     site.open(ISOLATE % ", approve: {role: operator}" + ASK + RELEASE % "", match="{cause: external}").hit()
     site.decide("approve")
@@ -200,6 +201,7 @@ def test_a_pending_isolation_of_an_administrator_is_never_cancelled_by_us(site: 
     site.drive(lambda: last_step(site, "endpoint.release")["state"] == "verified")
 
 
+@pytest.mark.postgresql
 def test_one_response_action_is_open_per_device(site: Any) -> None:
     site.open(ISOLATE % "" + SCAN.replace("{id: scan,", "{id: scan, after: [],")).hit()
     site.drive(lambda: site.state_of("scan") == "verified")
@@ -304,6 +306,7 @@ def test_a_dry_run_shows_the_exact_request_and_sends_nothing(site: Any) -> None:
 # --- no second effect -----------------------------------------------------------------------------------
 
 
+@pytest.mark.postgresql
 def test_two_executors_on_one_state_store_isolate_once(site: Any) -> None:
     site.open(ISOLATE % "")
     for device in ("pc-1", "pc-2", "pc-3"):
@@ -326,6 +329,7 @@ def test_two_executors_on_one_state_store_isolate_once(site: Any) -> None:
     site.drive(lambda: [site.state_of("isolate", n) for n in (1, 2, 3)] == ["verified"] * 3)
 
 
+@pytest.mark.postgresql
 def test_who_comes_back_after_its_lease_was_taken_changes_nothing(site: Any) -> None:
     site.open(ISOLATE % "").hit()
     slow = site.new_executor(owner="slow")
@@ -343,6 +347,7 @@ def test_who_comes_back_after_its_lease_was_taken_changes_nothing(site: Any) -> 
     assert changed == [fresh["fence"]]
 
 
+@pytest.mark.postgresql
 def test_a_lease_of_another_is_left_alone_until_it_ends(site: Any) -> None:
     site.open(ISOLATE % "").hit()
     assert len(site.new_executor(owner="a")._lease()) == 1
@@ -350,6 +355,7 @@ def test_a_lease_of_another_is_left_alone_until_it_ends(site: Any) -> None:
     assert len(site.new_executor(owner="a")._lease()) == 1  # its own, of a former life
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("point", ["effect.before_send", "effect.after_send", "effect.after_accept"])
 def test_a_crash_at_any_point_of_an_act_leads_to_one_isolation(site: Any, point: str) -> None:
     def crash(at: str) -> None:
@@ -434,6 +440,7 @@ def test_a_closed_incident_holds_nothing(site: Any) -> None:
         incidents.close(conn, site.by("o1"), "1", "true_positive", "done", site.clock.now())
 
 
+@pytest.mark.postgresql
 def test_merging_two_incidents_that_hold_one_device_leaves_one_hold(site: Any) -> None:
     site.open(ISOLATE % ", approve: {role: operator}", match="{cause: external}").hit()
     site.decide("approve")

@@ -62,6 +62,7 @@ def test_a_step_whose_if_is_false_counts_as_done(site: Any) -> None:
     assert site.step("ask") is not None
 
 
+@pytest.mark.postgresql
 def test_wait_receipt_holds_the_next_step_up_until_it_is_received(site: Any) -> None:
     site.open(TELL % ", receipt: {due: 30m}, wait: receipt" + ASK % "").hit()
     site.drive(lambda: site.rows(t.receipt)[0]["sent_at"])
@@ -150,6 +151,7 @@ def test_a_clock_set_back_does_not_hold_up_an_isolation(site: Any) -> None:
     site.drive(lambda: site.state_of("isolate") == "verified")
 
 
+@pytest.mark.postgresql
 def test_a_report_that_is_not_submitted_goes_out_at_its_due_and_says_so(site: Any, mails: Any) -> None:
     step = "  - {id: first, report: first_response, by: teacher, to: board, due: 1h, receipt: {due: 1h}}\n"
     site.open(step).hit()
@@ -393,6 +395,7 @@ def test_a_receipt_by_phone_of_somebody_without_an_address_is_noted_too(site: An
     assert site.rows(t.wait)[0]["by"] == "person:t1"
 
 
+@pytest.mark.postgresql
 def test_a_quorum_needs_distinct_people(site: Any) -> None:
     site.open(ISOLATE % ", approve: {role: operator, quorum: 2}").hit()
     site.decide("approve", "o1")
@@ -408,6 +411,7 @@ def test_an_approval_is_for_its_role(site: Any) -> None:
         site.decide("approve", "t1", role="teacher")
 
 
+@pytest.mark.postgresql
 def test_a_decision_is_made_once(site: Any) -> None:
     site.open(ASK % "" + "  - {id: next, decide: [a, b], by: operator, due: 1h}\n").hit()
     wait = site.wait("decision")["id"]
@@ -419,6 +423,7 @@ def test_a_decision_is_made_once(site: Any) -> None:
 # --- which playbook, and which version of it ------------------------------------------------------------
 
 
+@pytest.mark.postgresql
 def test_a_playbook_runs_once_an_incident(site: Any) -> None:
     site.open(ASK % "")
     for _ in range(3):

@@ -10,6 +10,8 @@ down_revision: str | None = None
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+Big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
 
 def upgrade() -> None:
     """Bring the tables forward."""
@@ -42,13 +44,13 @@ def upgrade() -> None:
     sa.Column('source', sa.String(), nullable=False),
     sa.Column('vendor_id', sa.String(), nullable=True),
     sa.Column('file_class', sa.String(), nullable=True),
-    sa.Column('count', sa.Integer(), nullable=False),
+    sa.Column('count', Big, nullable=False),
     sa.Column('first_seen', sa.String(), nullable=False),
     sa.Column('last_seen', sa.String(), nullable=False),
     sa.Column('received_at', sa.String(), nullable=False),
     sa.Column('trusted', sa.Boolean(), nullable=False),
     sa.Column('backfill', sa.Boolean(), nullable=False),
-    sa.Column('host_known', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('host_known', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('created', sa.String(), nullable=True),
     sa.Column('tags', sa.JSON(), nullable=False),
     sa.Column('evidence', sa.JSON(), nullable=False),
@@ -88,7 +90,7 @@ def upgrade() -> None:
     sa.UniqueConstraint('hash', name=op.f('uq_api_key_hash'))
     )
     op.create_table('audit',
-    sa.Column('seq', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('seq', Big, autoincrement=False, nullable=False),
     sa.Column('record', sa.Text(), nullable=False),
     sa.Column('hash', sa.String(), nullable=False),
     sa.PrimaryKeyConstraint('seq', name=op.f('pk_audit'))
@@ -107,7 +109,7 @@ def upgrade() -> None:
 
     op.create_table('counter',
     sa.Column('name', sa.String(), nullable=False),
-    sa.Column('value', sa.Integer(), nullable=False),
+    sa.Column('value', Big, nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_counter'))
     )
     op.create_table('decision',
@@ -149,7 +151,7 @@ def upgrade() -> None:
     sa.Column('since', sa.String(), nullable=False),
     sa.Column('review_at', sa.String(), nullable=False),
     sa.Column('released_at', sa.String(), nullable=True),
-    sa.Column('adopted', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('adopted', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_hold'))
     )
     with op.batch_alter_table('hold', schema=None) as batch_op:
@@ -197,7 +199,7 @@ def upgrade() -> None:
     sa.Column('incident', sa.String(), nullable=True),
     sa.Column('tenant', sa.String(), server_default='', nullable=False),
     sa.Column('body', sa.JSON(), nullable=False),
-    sa.Column('urgent', sa.Boolean(), server_default=sa.text('0'), nullable=False),
+    sa.Column('urgent', sa.Boolean(), server_default=sa.false(), nullable=False),
     sa.Column('due_at', sa.String(), nullable=False),
     sa.Column('tries', sa.Integer(), server_default=sa.text('0'), nullable=False),
     sa.Column('state', sa.String(), server_default='waiting', nullable=False),
@@ -226,7 +228,7 @@ def upgrade() -> None:
 
     op.create_table('position',
     sa.Column('name', sa.String(), nullable=False),
-    sa.Column('seq', sa.Integer(), nullable=False),
+    sa.Column('seq', Big, nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_position'))
     )
     op.create_table('receipt',
@@ -273,7 +275,7 @@ def upgrade() -> None:
     sa.Column('rule_id', sa.String(), nullable=False),
     sa.Column('tenant', sa.String(), nullable=False),
     sa.Column('hour', sa.String(), nullable=False),
-    sa.Column('hits', sa.Integer(), nullable=False),
+    sa.Column('hits', Big, nullable=False),
     sa.Column('entities', sa.Integer(), nullable=False),
     sa.Column('noisy', sa.Boolean(), nullable=False),
     sa.Column('last_seen', sa.String(), nullable=False),
