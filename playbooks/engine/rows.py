@@ -56,7 +56,9 @@ def enqueue(
         "id": new_id(), "kind": kind, "key": key, "run": run, "step": step, "incident": incident, "tenant": tenant, "body": dict(body),
         "urgent": urgent, "due_at": iso(now + timedelta(seconds=delay)), "created_at": iso(now),
     }  # fmt: skip
-    return conn.execute(upsert(conn, t.outbox).values(**row).on_conflict_do_nothing(index_elements=["key"])).rowcount > 0
+    return (
+        conn.execute(upsert(conn, t.outbox).values(**row).on_conflict_do_nothing(index_elements=["key"])).rowcount > 0
+    )
 
 
 def add(conn: Connection, table: Table, **values: Any) -> Row:

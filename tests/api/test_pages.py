@@ -22,7 +22,7 @@ from hinomi.links import Links
 from hinomi.playbooks.engine import Engine
 from hinomi.reports import forms
 from hinomi.reports.builder import Builder
-from hinomi.settings import Playbooks, Settings
+from hinomi.settings import Settings
 from hinomi.state import State, t
 
 NOW = datetime(2026, 11, 24, 2, 0, 0, tzinfo=UTC)
@@ -96,9 +96,7 @@ def _fill(state: State) -> None:
 
 @pytest.fixture
 def site(tmp_path: Path, database: str) -> Iterator[Site]:
-    settings = Settings.model_validate(
-        {"data": tmp_path, "playbooks": {"shipped": False}, "state": {"url": database}}
-    )
+    settings = Settings.model_validate({"data": tmp_path, "playbooks": {"shipped": False}, "state": {"url": database}})
     state = State(settings.state_url)
     state.migrate()
     _fill(state)

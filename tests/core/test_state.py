@@ -127,10 +127,14 @@ def test_a_store_goes_on_when_postgresql_is_back(on_postgresql: State, postgresq
 def test_a_server_that_stops_in_mid_transaction_is_said_as_away_and_nothing_is_kept(
     on_postgresql: State, postgresql: Any
 ) -> None:
-    with pytest.raises(OperationalError), on_postgresql.write() as conn:
-        set_setting(conn, "half", 1, "now")
-        postgresql.stop()
-        set_setting(conn, "half", 2, "now")
+    def write() -> None:
+        with on_postgresql.write() as conn:
+            set_setting(conn, "half", 1, "now")
+            postgresql.stop()
+            set_setting(conn, "half", 2, "now")
+
+    with pytest.raises(OperationalError):
+        write()
     postgresql.start()
     with on_postgresql.read() as conn:
         assert get_setting(conn, "half") is None
@@ -141,11 +145,16 @@ def test_a_chain_is_not_called_bad_because_the_server_went_away(
 ) -> None:
     with on_postgresql.write() as conn:
         audit.record(conn, NOW, actor="system", act="test.act")
-    try:
-        with pytest.raises(OperationalError), on_postgresql.read() as conn:
+
+    def look() -> None:
+        with on_postgresql.read() as conn:
             audit.head(conn)
             postgresql.stop("immediate")
             verify(conn, Seals(tmp_path))
+
+    try:
+        with pytest.raises(OperationalError):
+            look()
     finally:
         postgresql.start()
 
@@ -153,11 +162,16 @@ def test_a_chain_is_not_called_bad_because_the_server_went_away(
 def test_a_writer_that_is_cut_off_frees_the_lock(on_postgresql: State, postgresql: Any) -> None:
     other = State(on_postgresql.engine.url.render_as_string(hide_password=False))
     waiting = threading.Thread(target=lambda: _count(other))
-    with pytest.raises(OperationalError), on_postgresql.write() as conn:
-        pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
-        waiting.start()
-        postgresql.psql(f"SELECT pg_terminate_backend({pid}, 10000)")
-        _count_in(conn)
+
+    def write() -> None:
+        with on_postgresql.write() as conn:
+            pid = conn.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            waiting.start()
+            postgresql.psql(f"SELECT pg_terminate_backend({pid}, 10000)")
+            _count_in(conn)
+
+    with pytest.raises(OperationalError):
+        write()
     waiting.join(20)
     with on_postgresql.read() as conn:
         assert conn.execute(select(t.counter.c.value)).scalars().all() == [1]
@@ -175,10 +189,15 @@ def _count_in(conn: Any) -> None:
 
 def test_a_writer_that_stands_still_loses_its_transaction(on_postgresql: State) -> None:
     slow = State(on_postgresql.engine.url.render_as_string(hide_password=False))
-    with pytest.raises(OperationalError), slow.write() as conn:
-        conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 50"))
-        _wait_until(lambda: _freed(on_postgresql))
-        _count_in(conn)
+
+    def write() -> None:
+        with slow.write() as conn:
+            conn.execute(text("SET LOCAL idle_in_transaction_session_timeout = 50"))
+            _wait_until(lambda: _freed(on_postgresql))
+            _count_in(conn)
+
+    with pytest.raises(OperationalError):
+        write()
     slow.close()
 
 

@@ -1,7 +1,6 @@
 """Correlations over event time: windows, groups, late and repeated hits, waiting, restarts; each row of the page."""
 
 import random
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
