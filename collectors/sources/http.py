@@ -69,15 +69,18 @@ class Keys:
     def __init__(self, state: State, fresh: float = 5.0):
         self._state, self._fresh, self._read_at = state, fresh, -1e9
         self._known: dict[str, Any] = {}
+        self._away = False
 
     def allows(self, secret: str, source: HttpSource, now: str) -> None:
         """Return if the key may send for the source.
 
         Raises:
-            Refused: 401 or 403.
+            Refused: 401 or 403; 503 for a key that may be one, but cannot be looked up now.
         """
         self._refresh()
         row = self._known.get(hashlib.sha256(secret.encode()).hexdigest())
+        if row is None and self._away:
+            raise Refused(503, "keys cannot be looked up now", "send it again: nothing was taken", **{"retry-after": "5"})
         if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now):
             raise Refused(
                 401,
@@ -97,7 +100,9 @@ class Keys:
         try:
             with self._state.read() as conn:
                 self._known = {row.hash: row for row in conn.execute(select(t.api_key))}
+            self._away = False
         except SQLAlchemyError as error:
+            self._away = True
             log.get().error("ingest.keys_away", error=str(error))
 
 

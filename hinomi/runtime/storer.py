@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 
 import msgspec
+from sqlalchemy.exc import OperationalError
 
 from hinomi import log
 from hinomi.clock import SystemClock, iso
@@ -101,7 +102,12 @@ class Storer:
         rows = partition.spool.read(lane.read, lane=lane.name, limit=16, upto=detected.seq)
         for row in rows:
             block = sound(partition.spool, row, _block)
-            events = self.reader.read_block(block, self._directory(detected.version_of(row.seq))) if block else []
+            try:
+                directory = self._directory(detected.version_of(row.seq))
+            except OperationalError as error:  # the state store is away: what is not read yet waits in the spool
+                log.get().error("storer.state_away", error=str(error))
+                return False
+            events = self.reader.read_block(block, directory) if block else []
             if not lane.blocks:
                 lane.since = time.monotonic()
             lane.blocks.append((row.seq, events))
