@@ -80,7 +80,9 @@ class Keys:
         self._refresh()
         row = self._known.get(hashlib.sha256(secret.encode()).hexdigest())
         if row is None and self._away:
-            raise Refused(503, "keys cannot be looked up now", "send it again: nothing was taken", **{"retry-after": "5"})
+            raise Refused(
+                503, "keys cannot be looked up now", "send it again: nothing was taken", **{"retry-after": "5"}
+            )
         if row is None or row.revoked_at or (row.expires_at and row.expires_at <= now):
             raise Refused(
                 401,

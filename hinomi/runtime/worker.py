@@ -96,6 +96,7 @@ class Worker:
         self.costs = Costs(self.folders.costs / f"{partition}.json")
         self.directory = Directory()
         self._looked = self._saved = 0.0
+        self._knows = False
         self.counted_only = 0
         self._stopped: Callable[[], bool] = lambda: True
         self._abandoned = False
@@ -110,6 +111,8 @@ class Worker:
     def step(self) -> bool:
         """Take the next blocks; return whether there were any."""
         self._refresh_directory()
+        if not self._knows:
+            return False  # nothing is matched against a directory that was never read
         rows = [
             *self.spool.read(self.detected[LIVE].seq, lane=LIVE, limit=BLOCKS),
             *self.spool.read(self.detected[HISTORY].seq, lane=HISTORY, limit=1),
@@ -137,10 +140,11 @@ class Worker:
         try:
             with self.state.read() as conn:
                 self.directory = load_directory(conn)
+            self._knows = True
         except OperationalError as error:  # the state store is away: the directory stays what it was
-            if not self.directory.version:
-                raise
             log.get().error("worker.state_away", error=str(error))
+        if not self._knows:
+            return
         for lane in self.detected.values():
             versions = lane.versions
             if not versions or versions[-1][1] != self.directory.version:
