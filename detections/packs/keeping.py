@@ -9,13 +9,12 @@ from datetime import datetime
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, select
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import Connection
 
 from hinomi.clock import iso, parse_iso
 from hinomi.detections.packs.shelf import FILE, KEPT, Shelf, place, published
 from hinomi.errors import ConfigError
-from hinomi.state import t
+from hinomi.state import get_setting, set_setting
 
 KEY = "rule_packs"
 _UNUSED = 3600.0
@@ -24,15 +23,13 @@ _UNUSED = 3600.0
 
 def kept(conn: Connection) -> Shelf:
     """Return the shelf as the state store has it."""
-    value = conn.execute(select(t.setting.c.value).where(t.setting.c.key == KEY)).scalar_one_or_none()
+    value = get_setting(conn, KEY)
     return Shelf() if value is None else msgspec.convert(value, Shelf)
 
 
 def keep(conn: Connection, shelf: Shelf, now: datetime) -> None:
     """Keep the shelf, in the transaction that audits the change."""
-    values = {"value": msgspec.to_builtins(shelf), "changed_at": iso(now)}
-    add = insert(t.setting).values(key=KEY, **values)
-    conn.execute(add.on_conflict_do_update(index_elements=["key"], set_=values))
+    set_setting(conn, KEY, msgspec.to_builtins(shelf), iso(now))
 
 
 def publish(data: Path, conn: Connection, now: datetime) -> None:
