@@ -23,6 +23,7 @@ import yaml
 from hinomi.detections.fieldmap import is_event_name, product_of, routes_of
 from hinomi.event import Event
 
+NUMBER = r"[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?"
 DASHES = "-/–—―"
 STAR, ONE = object(), object()
 PARTS: Mapping[str, Callable[[datetime], int]] = {
@@ -166,6 +167,7 @@ class Rule:
         texts: list[list[Any]] = self._expanded(text(value)) if "expand" in modifiers else [tokens(text(value))]
         for modifier in modifiers:
             texts = [new for old in texts for new in _transformed(modifier, old)]
+        texts = [[t.decode("latin-1") if isinstance(t, bytes) else t for t in each] for each in texts]
         return _or([self._text(name, each, cased) for each in texts])
 
     def _expanded(self, value: str) -> list[list[Any]]:
@@ -266,7 +268,7 @@ def _transformed(modifier: str, found: list[Any]) -> Iterator[list[Any]]:
         yield from _windashes(found)
     elif modifier in UTF16:
         mark = codecs.BOM_UTF16_LE if modifier == "utf16" else b""
-        yield list((mark + "".join(found).encode(UTF16[modifier])).decode("latin-1"))
+        yield [bytes([byte]) for byte in mark + "".join(found).encode(UTF16[modifier])]
     elif modifier == "base64":
         yield list(base64.b64encode(_bytes(found)).decode())
     elif modifier == "base64offset":
@@ -280,8 +282,7 @@ def _transformed(modifier: str, found: list[Any]) -> Iterator[list[Any]]:
 
 def _bytes(found: list[Any]) -> bytes:
     """Return a value's bytes: what utf16 made is bytes already, a text is UTF-8."""
-    whole = "".join(found)
-    return whole.encode("latin-1") if "\0" in whole else whole.encode()
+    return b"".join(token if isinstance(token, bytes) else token.encode() for token in found)
 
 
 def _padded(how: str, found: list[Any]) -> list[Any]:
@@ -312,12 +313,10 @@ def _glob(pattern: Sequence[Any], value: str, cased: bool) -> bool:
 
 
 def _number(value: Any) -> Fraction | None:
-    if isinstance(value, bool):
-        return None
-    try:
-        return Fraction(value) if isinstance(value, int | float) else Fraction(str(value))
-    except (ValueError, OverflowError, ZeroDivisionError):
-        return None
+    """Return a value as a number: one, or its text in ASCII digits with nothing around them."""
+    if isinstance(value, float) and math.isfinite(value):
+        return Fraction(value)
+    return Fraction(text(value)) if re.fullmatch(NUMBER, text(value)) else None
 
 
 def _compares_number(operand: tuple[str, Fraction], value: Any, cased: bool) -> bool:

@@ -211,7 +211,7 @@ def _cidr(field: str, network_text: str) -> Predicate:
 
     def inside(text: str) -> bool:
         try:
-            address = ipaddress.ip_address(text.strip())
+            address = ipaddress.ip_address(text)
         except ValueError:
             return False
         mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
