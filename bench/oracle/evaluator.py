@@ -92,6 +92,7 @@ class Rule:
         self.searches = {n: d for n, d in self.document["detection"].items() if n != "condition"}
         conditions = self.document["detection"]["condition"]
         texts = conditions if isinstance(conditions, list) else [conditions]
+        self.silent = False
         self.tree: Tree = _or([_Condition(text, self).read() for text in texts])
 
     def routed(self, event: Event) -> bool:
@@ -100,7 +101,7 @@ class Rule:
 
     def matches(self, event: Event) -> bool:
         """Tell whether the rule matches the event."""
-        return self.routed(event) and self.holds(self.tree, event)
+        return not self.silent and self.routed(event) and self.holds(self.tree, event)
 
     def holds(self, tree: Tree, event: Event) -> bool:
         """Tell whether a part of the rule is true of the event."""
@@ -172,6 +173,7 @@ class Rule:
 
     def _expanded(self, value: str) -> list[list[Any]]:
         names = re.findall(r"(?<!\\)%([^%\\]+)%", value)
+        self.silent = self.silent or not all(self.lists.get(name) for name in names)
         choices = itertools.product(*(self.lists.get(name, ()) for name in names))
         made = []
         for chosen in choices:
@@ -204,7 +206,7 @@ class Rule:
     def _names(self, name: str) -> tuple[str, ...]:
         names = self.product.names(name, self.category, self.service) if self.product else ()
         own = self.document.get("taxonomy") == "ecs" or is_event_name(name)
-        return (name,) if own and not names or self.document.get("taxonomy") == "ecs" else names
+        return (name,) if (own and not names) or self.document.get("taxonomy") == "ecs" else names
 
 
 class _Condition:
@@ -377,4 +379,4 @@ def _and(parts: Sequence[Tree]) -> Tree:
 
 def read(document: str) -> list[dict[str, Any]]:
     """Return the rules of a file."""
-    return [found for found in yaml.load_all(document, Loader) if isinstance(found, dict)]  # noqa: S506
+    return [found for found in yaml.load_all(document, Loader) if isinstance(found, dict)]

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from random import Random
 from typing import Any
 
-from bench.oracle.evaluator import DASHES, ONE, STAR, Atom, Node, Rule, Tree, text, tokens
+from bench.oracle.evaluator import DASHES, ONE, STAR, Atom, Rule, Tree, text
 from hinomi.detections.fieldmap.readers import HASHES
 from hinomi.event import Event
 

@@ -88,11 +88,15 @@ def _fieldref(random: Random) -> tuple[str, Any]:
     return "|fieldref" + random.choice(("", "|contains", "|startswith", "|endswith", "|cased", "|contains|cased", "|neq")), random.choice(FIELDS)  # fmt: skip
 
 
+def _expand(random: Random) -> tuple[str, Any]:
+    return "|expand" + random.choice(("", "|contains", "|endswith")), random.choice(("%Servers%", "x%Servers%y", "\\%Servers%%Administrators%", "%nobody%", "50% *"))  # fmt: skip
+
+
 def _cidr(random: Random) -> tuple[str, Any]:
     return "|cidr" + random.choice(("", "|neq")), _values(lambda r: r.choice(NETWORKS), random)
 
 
-ITEMS = (_text, _text, _text, _text, _windash, _coded, _regex, _number, _time, _special, _special, _fieldref, _cidr)
+ITEMS = (_text, _text, _text, _text, _windash, _coded, _regex, _number, _time, _special, _special, _fieldref, _cidr, _expand)
 
 
 def _condition(names: Sequence[str], random: Random, depth: int = 0) -> str:
