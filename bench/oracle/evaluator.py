@@ -315,10 +315,10 @@ def _glob(pattern: Sequence[Any], value: str, cased: bool) -> bool:
 
 
 def _number(value: Any) -> Fraction | None:
-    """Return a value as a number: one, or its text in ASCII digits with nothing around them."""
-    if isinstance(value, float) and math.isfinite(value):
-        return Fraction(value)
-    return Fraction(text(value)) if re.fullmatch(NUMBER, text(value)) else None
+    """Return a value as a number: whole ones exactly, others as floats; of texts, ASCII digits with nothing around them."""
+    found = re.fullmatch(NUMBER, text(value))
+    number = float(text(value)) if found and (found[1] or found[2]) else int(text(value)) if found else math.inf
+    return Fraction(number) if math.isfinite(number) else None
 
 
 def _compares_number(operand: tuple[str, Fraction], value: Any, cased: bool) -> bool:

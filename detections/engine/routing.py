@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from hinomi.detections.engine.predicates import text_of
 from hinomi.detections.fieldmap import Condition
 from hinomi.event import Event
 
@@ -95,7 +96,7 @@ def _plain(value: Any) -> bool:
 def words(value: Any) -> frozenset[str]:
     """Return a field's values as routes ask for them; a missing one is the empty word."""
     items = value if isinstance(value, list) else () if value is None else (value,)
-    return frozenset(str(item).casefold() for item in items) or frozenset({""})
+    return frozenset(text_of(item).casefold() for item in items) or frozenset({""})
 
 
 def meets(condition: Condition, values: Mapping[str, frozenset[str]]) -> bool:

@@ -155,9 +155,14 @@ class TreeBuilder:
         parts = self.product.parts(field, self.category, self.service, kind, operand) if self.product else []
         for asked, _, _ in parts:
             self._reads(asked)
-        atoms: list[Node] = [["atom", list(asked), name, value] for asked, name, value in parts]
+        atoms: list[Node] = [["atom", list(asked), name, _folded(name, value)] for asked, name, value in parts]
         atoms = atoms or [["atom", names, kind, operand]]
         return atoms[0] if len(atoms) == 1 else ["or", atoms]
+
+
+def _folded(kind: str, operand: Any) -> Any:
+    """Return what a field map asks for as events are compared with it: it writes values as events do, capitals too."""
+    return operand.casefold() if kind in ("eq", "contains", "prefix", "suffix") and isinstance(operand, str) else operand
 
 
 def _resolved(node: condition.Parsed, known: list[str], search: Any, *, negated: bool = False) -> Node:
