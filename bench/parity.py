@@ -34,9 +34,9 @@ from hinomi.events import Flush, open_store
 from hinomi.settings import Settings
 from hinomi.tenancy import Grant
 
-ALWAYS = ("0001-01-01T00:00:00.000000Z", "9999-12-31T00:00:00.000000Z")
 WHO = Grant("parity", "", frozenset({"read"}))
 EVENTS = (SIGMAHQ.parent / "lanes", SIGMAHQ.parent / "evtx")
+DAY = "2026-11-24"
 MOST_COLUMNS = 1900
 """SQLite takes 2,000 in one table."""
 SELECTORS = ("event.category", "event.type")
@@ -45,7 +45,10 @@ Pair = tuple[int, str]
 
 
 def read_events(paths: Sequence[Path], every: int = 1) -> list[Event]:
-    """Return the events of the files, as a worker reads them, each with an id of its own."""
+    """Return the events of the files, as a worker reads them, with ids of their own and all of one day.
+
+    A hunt asks the lake day by day; here years lie between some events.
+    """
     parse = formats.get("windows.eventlog")
     found: list[Event] = []
     for path in find(paths):
@@ -53,7 +56,10 @@ def read_events(paths: Sequence[Path], every: int = 1) -> list[Event]:
             for number, raw in enumerate(chunk.raws):
                 if (chunk.first + number) % every == 0:
                     found += parse(RawRecord(raw, "parity", f"{path.name}:{chunk.first + number}", 1, chunk.context))
-    return [{**event, "event.id": f"{number:032x}"} for number, event in enumerate(found)]
+    return [
+        {**event, "event.id": f"{number:032x}", "@timestamp": DAY + str(event["@timestamp"])[10:]}
+        for number, event in enumerate(found)
+    ]
 
 
 def by_stream(ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str]) -> set[Pair]:
@@ -75,11 +81,17 @@ def by_hunt(ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str], dat
         return {
             (int(event["event.id"], 16), rule.id)
             for first in range(0, len(rules), TOGETHER // 5)
-            for step in hunt(store, ruleset, rules[first : first + TOGETHER // 5], *ALWAYS, WHO)
+            for step in hunt(store, ruleset, rules[first : first + TOGETHER // 5], f"{DAY}T00:00:00.000000Z", f"{DAY}T23:59:59.999999Z", WHO)
             for rule, event in step.hits
         }
     finally:
         store.close()
+
+
+class _Quoting(sqliteBackend):
+    """Quotes every name, so that it is known in the query."""
+
+    field_quote_pattern = None
 
 
 class Sqlite:
@@ -87,6 +99,7 @@ class Sqlite:
 
     def __init__(self, events: Sequence[Event], rules: Mapping[str, Mapping[str, Any]]):
         self.unsaid: Counter[str] = Counter()
+        self._numbers: dict[str, int] = {}
         self.queries: dict[str, tuple[str, frozenset[str]]] = dict(self._convert(rules))
         read = Counter(name for _, names in self.queries.values() for name in names)
         names = sorted(read)
@@ -96,7 +109,7 @@ class Sqlite:
         self.columns = names
         self.base = sqlite3.connect(":memory:")
         self.base.create_function("regexp", 2, _searches, deterministic=True)
-        self.base.execute(f"CREATE TABLE logs (n INTEGER, {', '.join(f'`{name}` TEXT COLLATE NOCASE' for name in names)})")
+        self.base.execute(f"CREATE TABLE logs (n INTEGER, {', '.join(f'{self._column(name)} TEXT COLLATE NOCASE' for name in names)})")
         rows = [(number, row) for number, event in enumerate(events) for row in _rows(event)]
         holes = ", ".join("?" * (len(names) + 1))
         self.base.executemany(f"INSERT INTO logs VALUES ({holes})", ([n, *map(row.get, names)] for n, row in rows))
@@ -107,18 +120,25 @@ class Sqlite:
                     self.foreign[name].add(number)
 
     def _convert(self, rules: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, tuple[str, frozenset[str]]]]:
-        backend = sqliteBackend(hinomi_ecs_pipeline())
+        backend = _Quoting(hinomi_ecs_pipeline())
         for name, document in rules.items():
             words = json.dumps(document["detection"], default=str)
-            if "|fieldref" in words or "|expand" in words:
-                self.unsaid["fieldref or expand"] += 1
+            if kept := re.search(r"\|(fieldref|expand|gte?|lte?|minute|hour|day|week|month|year)\b", words):
+                self.unsaid[kept[1]] += 1
                 continue
             try:
                 (query,) = backend.convert(SigmaCollection.from_dicts([json.loads(json.dumps(document, default=str))]))
             except (SigmaError, NotImplementedError, ValueError) as error:
                 self.unsaid[f"{type(error).__name__}: {str(error).splitlines()[0][:60]}"] += 1
                 continue
-            yield name, (query.partition(" WHERE ")[2], frozenset(re.findall(r"`([^`']+)`", _without_texts(query))))
+            parts = re.split(r"('(?:[^']|'')*')", query.partition(" WHERE ")[2])  # names, texts, names, …
+            read = frozenset(found for part in parts[::2] for found in re.findall(r"`([^`]+)`", part))
+            parts[::2] = [re.sub(r"`([^`]+)`", lambda m: self._column(m[1]), part) for part in parts[::2]]
+            yield name, ("".join(parts), read)
+
+    def _column(self, name: str) -> str:
+        """Return a column's name: SQLite takes `Payload` and `payload` for one."""
+        return f"c{self._numbers.setdefault(name, len(self._numbers))}"
 
     def hits(self) -> Iterator[tuple[str, set[int], set[int]]]:
         """Yield rule, events that match, events that SQLite cannot judge: a field is a list or not ASCII."""
@@ -128,10 +148,6 @@ class Sqlite:
                 continue
             found = {n for (n,) in self.base.execute(f"SELECT DISTINCT n FROM logs WHERE {where}")}
             yield name, found, set().union(*(self.foreign[field] for field in read))
-
-
-def _without_texts(query: str) -> str:
-    return re.sub(r"'(?:[^']|'')*'", "''", query)
 
 
 def _searches(pattern: str, value: Any) -> bool:

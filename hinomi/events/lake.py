@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ class Lake:
     def _commit(self, name: str, app_id: str, seq: int, events: Sequence[Event]) -> None:
         path = self.folder / name
         events = sorted(events, key=lambda e: (str(e.get("hinomi.host.id", "")), str(e.get("@timestamp", ""))))
-        batch = batch_of(events, self.columns, self._retention)
+        columns = _apart(self.columns, self._names(name))
+        batch = batch_of(events, columns, self._retention)
         properties = CommitProperties(app_transactions=[Transaction(app_id, seq)])
         hooks = PostCommitHookProperties(create_checkpoint=False, cleanup_expired_logs=False)
         known = self._table(name)
@@ -266,6 +267,12 @@ class Lake:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+
+def _apart(columns: Sequence[str], taken: Collection[str]) -> list[str]:
+    """Return the columns but those that differ from an earlier one, or one of the table, in case alone: Delta refuses them."""
+    first = {name.lower(): name for name in reversed([*taken, *columns])}
+    return [name for name in columns if first[name.lower()] == name]
 
 
 def _fsync(path: Path) -> None:

@@ -55,6 +55,15 @@ def test_what_was_appended_comes_back_as_it_was(store: EventStore) -> None:
     assert everything(store) == [odd]
 
 
+def test_rules_may_name_a_field_in_two_spellings(tmp_path: Path) -> None:
+    spellings = {"winlog.event_data.Payload": "a", "winlog.event_data.payload": "b", "host.NAME": "c", "host.name": "d"}
+    for number, names in enumerate((["winlog.event_data.payload"], list(spellings), ["winlog.event_data.Payload"]), 1):
+        opened = open_store(Settings(data=tmp_path), writable=True, fields=frozenset(names))
+        opened.append(Flush("a", [(number, [event(number, **spellings)])]))
+        assert everything(opened) == [event(n, **spellings) for n in range(number, 0, -1)]
+        opened.close()
+
+
 def test_a_window_may_reach_from_the_first_year_to_the_last(store: EventStore) -> None:
     store.append(Flush("a", [(1, [event(1)])]))
     for since, until in (
