@@ -81,7 +81,14 @@ def by_hunt(ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str], dat
         return {
             (int(event["event.id"], 16), rule.id)
             for first in range(0, len(rules), TOGETHER // 5)
-            for step in hunt(store, ruleset, rules[first : first + TOGETHER // 5], f"{DAY}T00:00:00.000000Z", f"{DAY}T23:59:59.999999Z", WHO)
+            for step in hunt(
+                store,
+                ruleset,
+                rules[first : first + TOGETHER // 5],
+                f"{DAY}T00:00:00.000000Z",
+                f"{DAY}T23:59:59.999999Z",
+                WHO,
+            )
             for rule, event in step.hits
         }
     finally:
@@ -105,11 +112,16 @@ class Sqlite:
         names = sorted(read)
         if len(names) > MOST_COLUMNS:
             present = {name for event in events for name in event}
-            names = sorted(present & read.keys()) + sorted(read.keys() - present)[: MOST_COLUMNS - len(present & read.keys())]
+            names = (
+                sorted(present & read.keys())
+                + sorted(read.keys() - present)[: MOST_COLUMNS - len(present & read.keys())]
+            )
         self.columns = names
         self.base = sqlite3.connect(":memory:")
         self.base.create_function("regexp", 2, _searches, deterministic=True)
-        self.base.execute(f"CREATE TABLE logs (n INTEGER, {', '.join(f'{self._column(name)} TEXT COLLATE NOCASE' for name in names)})")
+        self.base.execute(
+            f"CREATE TABLE logs (n INTEGER, {', '.join(f'{self._column(name)} TEXT COLLATE NOCASE' for name in names)})"
+        )
         rows = [(number, row) for number, event in enumerate(events) for row in _rows(event)]
         holes = ", ".join("?" * (len(names) + 1))
         self.base.executemany(f"INSERT INTO logs VALUES ({holes})", ([n, *map(row.get, names)] for n, row in rows))
@@ -174,7 +186,12 @@ def compare(both: Both, events: Sequence[Event], rules: Sequence[str], data: Pat
     stream = by_stream(both.ruleset, events, rules)
     lake = by_hunt(both.ruleset, events, rules, data)
     for number, name in sorted(stream ^ lake):
-        yield {"rule": name, "event": events[number], "stream": (number, name) in stream, "lake": (number, name) in lake}
+        yield {
+            "rule": name,
+            "event": events[number],
+            "stream": (number, name) in stream,
+            "lake": (number, name) in lake,
+        }
     table = Sqlite(events, {name: both.rules[name].document for name in rules})
     counted: Counter[str] = Counter()
     left = dict.fromkeys(rules, range(len(events)))
@@ -191,14 +208,22 @@ def compare(both: Both, events: Sequence[Event], rules: Sequence[str], data: Pat
         for number in numbers:
             if (wanted := both.rules[name].matches(events[number])) != (number in ours[name]):
                 yield {"rule": name, "event": events[number], "stream": number in ours[name], "oracle": wanted}
-    yield {"events": len(events), "rules": len(rules), "pairs": dict(counted), "hits": len(stream), "not SQL": dict(table.unsaid)}
+    yield {
+        "events": len(events),
+        "rules": len(rules),
+        "pairs": dict(counted),
+        "hits": len(stream),
+        "not SQL": dict(table.unsaid),
+    }
 
 
 def main() -> None:
     """Read the arguments, compare, print; exit 1 if anything differs."""
     parser = argparse.ArgumentParser(prog="python -m bench.parity", description=__doc__)
     parser.add_argument("--rules", type=Path, action="append", help=f"folders of rules; {SIGMAHQ} without")
-    parser.add_argument("--events", type=Path, action="append", help="files or folders of Windows events; lanes and EVTX without")
+    parser.add_argument(
+        "--events", type=Path, action="append", help="files or folders of Windows events; lanes and EVTX without"
+    )
     parser.add_argument("--every", type=int, default=1, help="take every so many-th event")
     options = parser.parse_args()
     folders = options.rules or [SIGMAHQ / name for name in FOLDERS if (SIGMAHQ / name).exists()]
@@ -207,7 +232,9 @@ def main() -> None:
     differences = 0
     with tempfile.TemporaryDirectory(prefix="hinomi-parity-") as data:
         both = Both(Path(data) / "rules", folders)
-        for row in compare(both, events, [name for name in both.ids if name in both.ruleset.rules], Path(data) / "lake"):
+        for row in compare(
+            both, events, [name for name in both.ids if name in both.ruleset.rules], Path(data) / "lake"
+        ):
             differences += "rule" in row
             print(json.dumps(row, ensure_ascii=False, default=str), flush=True)
     print(json.dumps({"differences": differences, "seconds": round(time.monotonic() - begun)}))

@@ -100,7 +100,9 @@ class Store(OpenSection):
 class State(Section):
     """Where alerts, incidents, runs and keys are kept."""
 
-    url: str = Field(default="", description="`postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`; default SQLite in the data folder.")
+    url: str = Field(
+        default="", description="`postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`; default SQLite in the data folder."
+    )
 
 
 class Rules(Section):

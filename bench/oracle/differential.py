@@ -53,8 +53,12 @@ class Both:
         lists = {name: {"": values} for name, values in LISTS.items()}
         settings = Settings(data=data, rules=Rules(shipped=False, folders=tuple(folders), lists=lists))
         self.ruleset: RuleSet = load(settings).current()
-        documents = (d for folder in folders for path in sorted(folder.rglob("*.yml")) for d in read(path.read_text("utf-8")))
-        self.rules: Mapping[str, Rule] = {made.id: made for made in (Rule(d, LISTS) for d in documents if "detection" in d)}
+        documents = (
+            d for folder in folders for path in sorted(folder.rglob("*.yml")) for d in read(path.read_text("utf-8"))
+        )
+        self.rules: Mapping[str, Rule] = {
+            made.id: made for made in (Rule(d, LISTS) for d in documents if "detection" in d)
+        }
         self.ids = sorted(self.rules)
 
     def compare(self, chosen: Sequence[str], random: Random, each: int = EACH, whole: bool = False) -> Made:

@@ -274,7 +274,9 @@ def _transformed(modifier: str, found: list[Any]) -> Iterator[list[Any]]:
     elif modifier == "base64":
         yield list(base64.b64encode(_bytes(found)).decode())
     elif modifier == "base64offset":
-        for offset, begin in enumerate((0, 2, 3)):  # letters that also hold bits of what stands before, or after, are cut
+        for offset, begin in enumerate(
+            (0, 2, 3)
+        ):  # letters that also hold bits of what stands before, or after, are cut
             whole = b" " * offset + _bytes(found)
             coded = base64.b64encode(whole).decode()
             yield list(coded[begin : len(coded) - (0, 3, 2)[len(whole) % 3]])

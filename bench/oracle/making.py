@@ -13,7 +13,19 @@ from hinomi.event import Event
 
 BASE: Event = {"event.id": "e", "@timestamp": "2026-11-24T00:00:00.000000Z"}
 FILL = ("", "a", "x ", " -", "\\", "C:\\", "é", "*", "?", "%", "_", "\n", "[", "'", '"', "ſ", "監", "/", "0")
-LOOKALIKE = {"k": "\u212a", "s": "ſ", "i": "ıİ", "ss": "ßẞ", "å": "\u212b", "a": "ａА", "f": "ﬀ", "fi": "ﬁ", "-": "–—―/", "/": "-", "σ": "ς"}
+LOOKALIKE = {
+    "k": "\u212a",
+    "s": "ſ",
+    "i": "ıİ",
+    "ss": "ßẞ",
+    "å": "\u212b",
+    "a": "ａА",
+    "f": "ﬀ",
+    "fi": "ﬁ",
+    "-": "–—―/",
+    "/": "-",
+    "σ": "ς",
+}
 ODD: tuple[Any, ...] = (0, 1, -1, 1.0, 1.5, True, False, "", " ", "null", "None", "true", "True", "False", "-", "\\", "*", "?", 2**53 + 1, 2**63 - 1, "2e3", "0x10", "１", "1_0", " 5", "+5", "nan", "inf", "::1", "::ffff:10.0.0.1", "10.0.0.1", "fe80::1%eth0", "2026-02-30", "K", "\u212a", "ß", "SS", "a\nb", "\x00")  # fmt: skip
 DATES = ("2026-11-24T23:59:59.999999Z", "2026-11-24T15:00:00Z", "2021-01-03T00:30:00.000000Z", "2024-12-30T22:22:22Z", "2026-04-01T08:00:00+09:00", "2025-12-31T23:00:00", "2026-01-01")  # fmt: skip
 
@@ -82,7 +94,9 @@ def _value(atoms: Sequence[Atom], event: Event, random: Random) -> Any:
     for atom in dict.fromkeys(atoms):
         where = atom.kind if atom.kind in parts else "contains"
         if atom.kind == "glob":
-            where = "prefix" if atom.operand[0] is not STAR else "suffix" if atom.operand[-1] is not STAR else "contains"
+            where = (
+                "prefix" if atom.operand[0] is not STAR else "suffix" if atom.operand[-1] is not STAR else "contains"
+            )
         parts[where].append(_example(atom, event, random))
     longest = [max(parts[where], key=len, default="") for where in ("prefix", "suffix")]
     middle = random.choice(("", " ", "x")).join(random.sample(parts["contains"], len(parts["contains"])))
@@ -92,7 +106,9 @@ def _value(atoms: Sequence[Atom], event: Event, random: Random) -> Any:
 def _example(atom: Atom, event: Event, random: Random) -> Any:
     """Return a value of which one atom is true."""
     if atom.kind == "glob":
-        return "".join(random.choice(FILL) if t is STAR else random.choice("aZ0\\*é") if t is ONE else t for t in atom.operand)
+        return "".join(
+            random.choice(FILL) if t is STAR else random.choice("aZ0\\*é") if t is ONE else t for t in atom.operand
+        )
     if atom.kind == "number":
         bound = atom.operand[1]
         shift = {"gt": 1, "lt": -1}.get(atom.operand[0], 0)
@@ -101,7 +117,11 @@ def _example(atom: Atom, event: Event, random: Random) -> Any:
         return _of_regex(atom.operand.pattern, random)
     if atom.kind == "cidr":
         low, high = int(atom.operand[0]), int(atom.operand[-1])
-        return str(ip_address(random.choice((low, high, random.randint(low, high))).__class__(random.randint(low, high)))) if atom.operand.version == 4 else str(atom.operand[0])
+        return (
+            str(ip_address(random.choice((low, high, random.randint(low, high))).__class__(random.randint(low, high))))
+            if atom.operand.version == 4
+            else str(atom.operand[0])
+        )
     if atom.kind == "time":
         return random.choice(DATES)
     if atom.kind == "fieldref":
@@ -109,7 +129,13 @@ def _example(atom: Atom, event: Event, random: Random) -> Any:
         if other is None:
             return "x"
         value = event.setdefault(other, "same\\Va?ue") if not other.startswith("sigma.") else "x"
-        return value if not atom.operand[1] else f"{random.choice(FILL)}{text(value)}" if atom.operand[1] == "endswith" else f"{text(value)}{random.choice(FILL)}"
+        return (
+            value
+            if not atom.operand[1]
+            else f"{random.choice(FILL)}{text(value)}"
+            if atom.operand[1] == "endswith"
+            else f"{text(value)}{random.choice(FILL)}"
+        )
     if atom.kind == "present":
         return random.choice(("x", "", 0, False))
     return atom.operand
@@ -121,16 +147,42 @@ def _of_regex(pattern: Any, random: Random) -> str:
     found = re.sub(r"^\(\?[ims]*\)", "", found)
     for _ in range(12):
         found, count = re.subn(
-            r"\((?:\?:)?((?:[^()\\]|\\.)*)\)(\?|\*|\+)?", lambda m: random.choice(m[1].split("|")), found, flags=re.DOTALL
+            r"\((?:\?:)?((?:[^()\\]|\\.)*)\)(\?|\*|\+)?",
+            lambda m: random.choice(m[1].split("|")),
+            found,
+            flags=re.DOTALL,
         )
         if not count:
             break
     found = random.choice(re.split(r"(?<!\\)\|", found))
     found = re.sub(r"\[\^[^\]]*\]", lambda m: random.choice("~ q9"), found)
-    found = re.sub(r"\[((?:\\.|[^\]])+)\]", lambda m: random.choice([c for c in m[1].replace("\\", "") if c != "-"] or ["-"]), found)
+    found = re.sub(
+        r"\[((?:\\.|[^\]])+)\]",
+        lambda m: random.choice([c for c in m[1].replace("\\", "") if c != "-"] or ["-"]),
+        found,
+    )
     found = re.sub(r"((?:\\.|[^\\]))\{(\d+)(?:,\d*)?\}", lambda m: m[1] * min(int(m[2]), 300), found, flags=re.DOTALL)
-    found = re.sub(r"((?:\\.|[^\\]))([*+?]\??)", lambda m: m[1] * random.choice((1, 1, 2) if m[2][0] == "+" else (0, 1)), found, flags=re.DOTALL)
-    classes = {"d": "7", "w": "w", "s": " ", "S": "S", "D": "D", "W": "-", "b": "", "A": "", "Z": "", "z": "", "n": "\n", "t": "\t", "r": "\r"}
+    found = re.sub(
+        r"((?:\\.|[^\\]))([*+?]\??)",
+        lambda m: m[1] * random.choice((1, 1, 2) if m[2][0] == "+" else (0, 1)),
+        found,
+        flags=re.DOTALL,
+    )
+    classes = {
+        "d": "7",
+        "w": "w",
+        "s": " ",
+        "S": "S",
+        "D": "D",
+        "W": "-",
+        "b": "",
+        "A": "",
+        "Z": "",
+        "z": "",
+        "n": "\n",
+        "t": "\t",
+        "r": "\r",
+    }
     found = re.sub(r"\\(.)", lambda m: "\ue000" + classes.get(m[1], m[1]), found, flags=re.DOTALL)
     return re.sub(r"(?<!\ue000)[$^]|\ue000", "", re.sub(r"(?<!\ue000)\.", "x", found))
 
@@ -158,7 +210,9 @@ def _atoms(tree: Tree) -> Iterator[Atom]:
 
 def _elsewhere(event: Event, random: Random) -> None:
     """Change what the event's log source is told by."""
-    name = random.choice(("event.code", "winlog.channel", "event.dataset", "event.category", "event.type", "event.module"))
+    name = random.choice(
+        ("event.code", "winlog.channel", "event.dataset", "event.category", "event.type", "event.module")
+    )
     if name in event and random.random() < 0.5:
         del event[name]
     else:
@@ -198,9 +252,33 @@ def _reshaped(value: Any, random: Random) -> Any:
     """Return the value as another type, a list, or nothing."""
     single = text(value[0] if value else "") if isinstance(value, list) else text(value)
     number: Any = int(single) if re.fullmatch(r"-?\d{1,18}", single) else None
-    choices: list[Any] = [None, "", [], [single], [single, "other"], ["other", single], ["other"], [""], ["", single], [7, single], [True], single]
+    choices: list[Any] = [
+        None,
+        "",
+        [],
+        [single],
+        [single, "other"],
+        ["other", single],
+        ["other"],
+        [""],
+        ["", single],
+        [7, single],
+        [True],
+        single,
+    ]
     if number is not None:
-        choices += [number, float(number), number + 1, number - 1, [number], f"{number}.0", f"0{number}", f"+{number}", f" {number}", f"{number} "]
+        choices += [
+            number,
+            float(number),
+            number + 1,
+            number - 1,
+            [number],
+            f"{number}.0",
+            f"0{number}",
+            f"+{number}",
+            f" {number}",
+            f"{number} ",
+        ]
     if single in ("true", "false", "1", "0"):
         choices += [single in ("true", "1"), single.upper(), single.title()]
     return random.choice(choices)
@@ -239,7 +317,16 @@ def _lookalike(value: str, random: Random) -> str:
 
 
 def _slashes(value: str, random: Random) -> str:
-    return random.choice((value.replace("\\", "\\\\"), value + "\\", value.replace("\\", "/"), value.replace("\\", "", 1), value.replace("*", "\\*"), value.replace("\\\\", "\\")))
+    return random.choice(
+        (
+            value.replace("\\", "\\\\"),
+            value + "\\",
+            value.replace("\\", "/"),
+            value.replace("\\", "", 1),
+            value.replace("*", "\\*"),
+            value.replace("\\\\", "\\"),
+        )
+    )
 
 
 def _dashes(value: str, random: Random) -> str:
@@ -256,7 +343,9 @@ def _coded(value: str, random: Random) -> str:
         inner = base64.b64decode(value + "=" * (-len(value) % 4))
     except ValueError:
         return base64.b64encode(value.encode("utf-8", "replace")).decode()
-    return base64.b64encode(random.randbytes(random.randrange(4)) + inner + random.randbytes(random.randrange(4))).decode()
+    return base64.b64encode(
+        random.randbytes(random.randrange(4)) + inner + random.randbytes(random.randrange(4))
+    ).decode()
 
 
 TEXTS: Sequence[Callable[[str, Random], str]] = (_insert, _cut, _swap, _case, _lookalike, _slashes, _dashes, _coded)
@@ -265,10 +354,14 @@ TEXTS: Sequence[Callable[[str, Random], str]] = (_insert, _cut, _swap, _case, _l
 def _address(atom: Atom, value: str, random: Random) -> str:
     low, high = int(atom.operand[0]), int(atom.operand[-1])
     make = type(atom.operand[0])
-    moved = max(0, min(random.choice((low - 1, low, low + 1, high - 1, high, high + 1)), 2**atom.operand.max_prefixlen - 1))
+    moved = max(
+        0, min(random.choice((low - 1, low, low + 1, high - 1, high, high + 1)), 2**atom.operand.max_prefixlen - 1)
+    )
     found = str(make(moved))
     if atom.operand.version == 4:
-        return random.choice((found, f"::ffff:{found}", f"{found}/32", f" {found}", f"{found}:80", found.replace(".", ".0", 1)))
+        return random.choice(
+            (found, f"::ffff:{found}", f"{found}/32", f" {found}", f"{found}:80", found.replace(".", ".0", 1))
+        )
     return random.choice((found, found.upper(), make(moved).exploded, f"{found}%eth0", f"[{found}]"))
 
 
@@ -276,7 +369,9 @@ def _near(atom: Atom, value: str, random: Random) -> Any:
     bound = atom.operand[1]
     moved = bound + random.choice((-1, 0, 1))
     exact = int(moved) if moved.denominator == 1 else float(moved)
-    return random.choice((exact, float(moved), str(exact), f"{exact}.0", f"{exact}e0", f" {exact}", f"0{exact}", True, "１"))
+    return random.choice(
+        (exact, float(moved), str(exact), f"{exact}.0", f"{exact}e0", f" {exact}", f"0{exact}", True, "１")
+    )
 
 
 def _date(atom: Atom, value: str, random: Random) -> str:
@@ -284,13 +379,28 @@ def _date(atom: Atom, value: str, random: Random) -> str:
 
 
 def _line(atom: Atom, value: str, random: Random) -> str:
-    return random.choice((value + "\n", "\n" + value, f"x\n{value}\ny", value.upper(), value.lower(), "a" + value, value + "a"))
+    return random.choice(
+        (value + "\n", "\n" + value, f"x\n{value}\ny", value.upper(), value.lower(), "a" + value, value + "a")
+    )
 
 
 def _longer(atom: Atom, value: str, random: Random) -> str:
     """Write the atom's own text at another place than it asks for."""
     own = atom.operand if isinstance(atom.operand, str) else str(_example(atom, {}, random))
-    return random.choice((f"{own}x", f"x{own}", f"x{own}x", own, own[:-1], own[1:], own + own, f"{value} {own}", f"{own}{value}", own.upper()))
+    return random.choice(
+        (
+            f"{own}x",
+            f"x{own}",
+            f"x{own}x",
+            own,
+            own[:-1],
+            own[1:],
+            own + own,
+            f"{value} {own}",
+            f"{own}{value}",
+            own.upper(),
+        )
+    )
 
 
 SPECIAL: Mapping[str, Callable[[Atom, str, Random], Any]] = {

@@ -56,13 +56,17 @@ def _text(random: Random) -> tuple[str, Any]:
 
 
 def _windash(random: Random) -> tuple[str, Any]:
-    return "|windash" + random.choice(("", "|contains", "|endswith")), random.choice((" -enc", "net -a /b", "–x", "a-b", "cmd /c", "-a-b", "/é -1"))
+    return "|windash" + random.choice(("", "|contains", "|endswith")), random.choice(
+        (" -enc", "net -a /b", "–x", "a-b", "cmd /c", "-a-b", "/é -1")
+    )
 
 
 def _coded(random: Random) -> tuple[str, Any]:
     wide = random.choice(("", "", "|wide", "|utf16le", "|utf16be", "|utf16"))
     value = random.choice(("IEX", "http://", "cmd", "ab", "監査", "ß-", "New-Object Net.WebClient"))
-    return wide + random.choice(("|base64|contains", "|base64offset|contains", "|base64", "|base64offset|contains|cased")), value
+    return wide + random.choice(
+        ("|base64|contains", "|base64offset|contains", "|base64", "|base64offset|contains|cased")
+    ), value
 
 
 def _regex(random: Random) -> tuple[str, Any]:
@@ -96,7 +100,22 @@ def _cidr(random: Random) -> tuple[str, Any]:
     return "|cidr" + random.choice(("", "|neq")), _values(lambda r: r.choice(NETWORKS), random)
 
 
-ITEMS = (_text, _text, _text, _text, _windash, _coded, _regex, _number, _time, _special, _special, _fieldref, _cidr, _expand)
+ITEMS = (
+    _text,
+    _text,
+    _text,
+    _text,
+    _windash,
+    _coded,
+    _regex,
+    _number,
+    _time,
+    _special,
+    _special,
+    _fieldref,
+    _cidr,
+    _expand,
+)
 
 
 def _condition(names: Sequence[str], random: Random, depth: int = 0) -> str:

@@ -162,7 +162,9 @@ class TreeBuilder:
 
 def _folded(kind: str, operand: Any) -> Any:
     """Return what a field map asks for as events are compared with it: it writes values as events do, capitals too."""
-    return operand.casefold() if kind in ("eq", "contains", "prefix", "suffix") and isinstance(operand, str) else operand
+    return (
+        operand.casefold() if kind in ("eq", "contains", "prefix", "suffix") and isinstance(operand, str) else operand
+    )
 
 
 def _resolved(node: condition.Parsed, known: list[str], search: Any, *, negated: bool = False) -> Node:
