@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from hinomi.detections import Rules, RuleSet, load
+from hinomi.detections.engine import loading
 from hinomi.settings import Rules as RuleSettings
 from hinomi.settings import Settings
 
@@ -39,7 +40,14 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Site:
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a changed set waited for: a busy machine may take longer to make it than the stream would wait."""
+    monkeypatch.setattr(loading, "PATIENCE", 60.0)
+    monkeypatch.setattr(loading, "QUICK", 60.0)
+
+
+@pytest.fixture
+def site(tmp_path: Path, patient: None) -> Site:
     return Site(tmp_path)
 
 

@@ -17,6 +17,7 @@ import yaml
 
 from hinomi.clock import SystemClock
 from hinomi.detections import load
+from hinomi.detections.engine import loading
 from hinomi.detections.packs import archive, keeping, shelf
 from hinomi.detections.packs.shelf import Off, Pack, Shelf
 from hinomi.errors import ConfigError, NotFoundError
@@ -164,7 +165,7 @@ class House:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> House:
+def house(tmp_path: Path, patient: None) -> House:
     return House(tmp_path / "data")
 
 
@@ -292,8 +293,9 @@ def test_a_removed_pack_can_be_brought_back_for_30_days(house: House) -> None:
         shelf.published(house.data).added(Pack("q", "d", 1, "enabled", "t", "2026-11-25T00:00:00.000000Z", "r"), later).switched("p", "enabled", "t", later, "")  # fmt: skip
 
 
-def test_a_large_set_is_made_beside_the_one_in_use(house: House) -> None:
+def test_a_large_set_is_made_beside_the_one_in_use(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """No call waits for it longer than a moment; the old set answers until the new one is whole."""
+    monkeypatch.setattr(loading, "PATIENCE", 0.1)
     house.add("small", {"a.yml": rule(1)})
     rules = load(house.settings)
     house.add("large", {f"{n}.yml": rule(n, f"text{n} x") for n in range(100, 2100)})
