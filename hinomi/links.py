@@ -5,13 +5,27 @@ itsdangerous signs (purpose, id); whether it was used already is a row of the st
 
 import os
 import secrets
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer
 
 from hinomi.errors import AuthError
 
 MAX_AGE = 90 * 24 * 3600
+
+
+class _Dated(TimestampSigner):
+    """Signs as of a given time, so that a link that is made again is the same."""
+
+    def __init__(self, *args: Any, moment: datetime | None = None, **more: Any):
+        super().__init__(*args, **more)
+        self._moment = moment
+
+    def get_timestamp(self) -> int:
+        """Return the time that is written into the token, in seconds since 1970."""
+        return super().get_timestamp() if self._moment is None else int(self._moment.timestamp())
 
 
 class Links:
@@ -33,9 +47,10 @@ class Links:
                 temporary.unlink()
         self._key = path.read_text()
 
-    def make(self, purpose: str, id: str) -> str:
-        """Return the token for (purpose, id), such as ("receipt", receipt id)."""
-        return URLSafeTimedSerializer(self._key, salt=purpose).dumps(id)
+    def make(self, purpose: str, id: str, at: datetime | None = None) -> str:
+        """Return the token for (purpose, id), such as ("receipt", receipt id); its age counts from ``at``, else from now."""
+        dated: dict[str, Any] = {"moment": at}
+        return URLSafeTimedSerializer(self._key, salt=purpose, signer=_Dated, signer_kwargs=dated).dumps(id)
 
     def read(self, purpose: str, token: str) -> str:
         """Return the id of a token.

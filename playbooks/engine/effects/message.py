@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, update
 
 from hinomi import log
-from hinomi.clock import iso
+from hinomi.clock import iso, parse_iso
 from hinomi.playbooks.channels import ChannelError, Message
 from hinomi.playbooks.engine import journal, leases, people, rooms, rows, runs, says, steps, waits
 from hinomi.playbooks.engine.effects import room
@@ -97,19 +97,19 @@ def _facts(engine: "Engine", conn: Connection, incident: Row, row: Row) -> dict[
     if "state" not in body["facts"] and isolation:
         last = isolation[-1]
         facts["state"] = "denied" if last["outcome"] == "denied" else ISOLATION.get(last["state"], "waiting")
-    if link := _link(engine, body):
+    if link := _link(engine, row):
         facts["link"] = f"{engine.settings.api.url}/{link}"
     return facts
 
 
-def _link(engine: "Engine", body: dict[str, Any]) -> str:
-    """Return the signed way to the page a message is about, if there is one."""
-    links = engine.links
+def _link(engine: "Engine", row: Row) -> str:
+    """Return the signed way to the page a message is about, if there is one; sent again, it is the same."""
+    body, links, at = row["body"], engine.links, parse_iso(row["created_at"])
     if body["report"] and body["receipt"]:
-        return f"p/{links.make('report', body['report'] + ':' + body['receipt'])}"
+        return f"p/{links.make('report', body['report'] + ':' + body['receipt'], at)}"
     if body["report"]:
-        return f"f/{links.make('form', body['report'] + ':' + body['person'])}"
-    return f"r/{links.make('receipt', body['receipt'])}" if body["receipt"] else ""
+        return f"f/{links.make('form', body['report'] + ':' + body['person'], at)}"
+    return f"r/{links.make('receipt', body['receipt'], at)}" if body["receipt"] else ""
 
 
 def _sent(engine: "Engine", conn: Connection, row: Row, message: Message, answer: str, now: datetime) -> None:
