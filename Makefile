@@ -8,7 +8,7 @@ demo: $(VENV)/.installed  ## one school day with an incident in it (ARGS="--seed
 	$(BIN)/hinomi demo $(ARGS)
 
 test: $(VENV)/.tools  ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/.tools  ## what CI checks beside the tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

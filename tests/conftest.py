@@ -122,7 +122,7 @@ class Slack:
 
     def buttons(self) -> list[str]:
         """Return what can be clicked at once on the newest card."""
-        elements = [e for block in self.cards()[-1]["blocks"] for e in block.get("elements", ())]
+        elements = [e for card in self.cards()[-1:] for block in card["blocks"] for e in block.get("elements", ())]
         return [e["text"]["text"] for e in elements if e["type"] == "button"]
 
     def shown(self) -> str:

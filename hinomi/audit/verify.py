@@ -39,7 +39,8 @@ def verify(conn: Connection, seals: Seals, witnesses: Iterable[Head] = ()) -> Ve
 
     ``witnesses`` are heads that somebody else kept: those printed in reports say (count, hash).
     """
-    all_seals, last_seal = list(seals.read()), seals.last()
+    last_seal = seals.last()  # before the file: a seal that comes meanwhile stands there, and is no seal too many
+    all_seals = list(seals.read())
     expected: dict[int, list[tuple[str, str]]] = {}
     for seal in [*all_seals, *([last_seal] if last_seal else [])]:
         if seal.at:

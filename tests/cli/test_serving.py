@@ -28,7 +28,7 @@ LISTS = {
     "rule stats": "id,level,hits_24h,hits,last_seen,noisy,tenants,cost_us,title",
     "report list": "number,incident_number,kind,state,author_role,due_at,submitted_at,sent_at,path",
     "events search": "@timestamp,event.dataset,event.action,host.name,user.name,process.command_line,file.path,event.id",
-    "source list": "name,kind,formats,tenant,trusted,records,bytes,last,waiting",
+    "source list": "name,kind,formats,tenant,trusted,records,bytes,last,waiting,dropped",
     "directory show people": "id,tenant,name,role,accounts",
     "key list": "id,name,scopes,tenant,role,sources,created_at,expires_at,revoked_at",
     "doctor": "check,ok,found,remedy",

@@ -22,7 +22,7 @@ import pytest
 
 from hinomi.audit import link
 
-pytestmark = [pytest.mark.xdist_group("kept"), pytest.mark.timeout(300)]  # one day for all of them
+pytestmark = pytest.mark.timeout(300)
 
 Hinomi = Callable[..., subprocess.CompletedProcess[str]]
 
