@@ -218,7 +218,8 @@ def _marked(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
             stat = folder.stat()
             yield folder, (stat.st_mtime_ns, stat.st_size)
             return
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
     except OSError:
         return
     for entry in entries:
