@@ -1,4 +1,4 @@
-"""Candidates by one Hyperscan pass over the canonical line (pypi.org/project/hyperscan; intel.github.io/hyperscan).
+"""Candidates by one Hyperscan pass over the canonical line (intel.github.io/hyperscan).
 
 Bounded memory: the compiled database, the rules of each literal, nothing an event.
 """
