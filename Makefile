@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test install check clean
+.PHONY: demo test soak install check clean
 demo: $(VENV)/.installed  ## one school day with an incident in it (ARGS="--seed 2")
 	$(BIN)/hinomi demo $(ARGS)
 
 test: $(VENV)/.tools  ## all tests
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+
+soak: $(VENV)/.tools  ## rules against the reference evaluator of bench/oracle (PAIRS=1000000 SEED=1)
+	$(BIN)/python -m bench.oracle --pairs $(or $(PAIRS),1000000) --seed $(or $(SEED),1)
 
 check: $(VENV)/.tools  ## what CI checks beside the tests
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from bench.oracle.evaluator import Rule, read
-from bench.oracle.making import events
+from bench.oracle.mutating import events
 from bench.oracle.rules import rule as made_rule
 from hinomi.detections import RuleSet, load
 from hinomi.settings import Rules, Settings
@@ -49,14 +49,14 @@ class Made:
 class Both:
     """The same rules, loaded by hinomi and read by the evaluator."""
 
-    def __init__(self, data: Path, folders: Sequence[Path]):
+    def __init__(self, data: Path, folders: Sequence[Path], rules: Mapping[str, Rule] | None = None):
         lists = {name: {"": values} for name, values in LISTS.items()}
         settings = Settings(data=data, rules=Rules(shipped=False, folders=tuple(folders), lists=lists))
         self.ruleset: RuleSet = load(settings).current()
         documents = (
             d for folder in folders for path in sorted(folder.rglob("*.yml")) for d in read(path.read_text("utf-8"))
         )
-        self.rules: Mapping[str, Rule] = {
+        self.rules: Mapping[str, Rule] = rules or {
             made.id: made for made in (Rule(d, LISTS) for d in documents if "detection" in d)
         }
         self.ids = sorted(self.rules)
