@@ -95,7 +95,7 @@ def by_hunt(ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str], dat
         store.close()
 
 
-class _Quoting(sqliteBackend):
+class _Quoting(sqliteBackend):  # type: ignore[misc]
     """Quotes every name, so that it is known in the query."""
 
     field_quote_pattern = None
@@ -194,7 +194,7 @@ def compare(both: Both, events: Sequence[Event], rules: Sequence[str], data: Pat
         }
     table = Sqlite(events, {name: both.rules[name].document for name in rules})
     counted: Counter[str] = Counter()
-    left = dict.fromkeys(rules, range(len(events)))
+    left: dict[str, Sequence[int]] = dict.fromkeys(rules, range(len(events)))
     ours: dict[str, set[int]] = defaultdict(set)
     for number, name in stream:
         ours[name].add(number)

@@ -24,7 +24,9 @@ EACH = 40
 """Events of a rule in one batch: a fifth that satisfy it, the others mutated."""
 WHOLE = 12
 """Of so many batches one is matched by all rules at once, with fewer events."""
-LISTS = dict.fromkeys(("Servers", "Administrators", "internal_domains"), ("Srv*", "adm?n", "a\\*b", "10.0.0.1"))
+LISTS: Mapping[str, tuple[str, ...]] = dict.fromkeys(
+    ("Servers", "Administrators", "internal_domains"), ("Srv*", "adm?n", "a\\*b", "10.0.0.1")
+)
 """Other placeholders have no values: rules with them are silent."""
 
 

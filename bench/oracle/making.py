@@ -18,9 +18,9 @@ DATES = ("2026-11-24T23:59:59.999999Z", "2026-11-24T15:00:00Z", "2021-01-03T00:3
 def satisfying(rule: Rule, random: Random) -> tuple[Event, list[Atom]]:
     """Return an event that should satisfy one branch, and the atoms of that branch."""
     event = dict(BASE)
-    for name, wanted in random.choice(list(rule.routes or [()])):
-        event[name] = [wanted] if name in ("event.category", "event.type") else wanted
-        if not wanted:
+    for name, asked in random.choice(list(rule.routes or [()])):
+        event[name] = [asked] if name in ("event.category", "event.type") else asked
+        if not asked:
             del event[name]
     wanted: dict[str, list[Atom]] = {}
     chosen: list[Atom] = []
