@@ -12,7 +12,7 @@ import sqlite3
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from bench.oracle.differential import FOLDERS, SIGMAHQ, Both
 from bench.oracle.evaluator import text
 from hinomi.collectors.formats import formats
 from hinomi.detections import RuleSet
-from hinomi.detections.hunting import TOGETHER, hunt
+from hinomi.detections.hunting import hunt
 from hinomi.detections.offline.files import chunks, find
 from hinomi.detections.pipeline import hinomi_ecs_pipeline
 from hinomi.event import Event, RawRecord
@@ -73,22 +73,22 @@ def by_stream(ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str]) -
     }
 
 
-def by_hunt(ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str], data: Path) -> set[Pair]:
-    """Return what hunts find in a lake of these events, by their candidates; few rules in one hunt."""
+def by_hunt(
+    ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str], data: Path, alone: Collection[str]
+) -> set[Pair]:
+    """Return what hunts find in a lake of these events.
+
+    A hunt can only lack what the stream has, where the candidates lack it: the rules of `alone`, which the stream has hits
+    of, are hunted one by one, each by its own filter; the others together.
+    """
     store = open_store(Settings(data=data), writable=True, fields=ruleset.fields)
     try:
         store.append(Flush("parity", [(1, list(events))]))
+        groups = [[name] for name in rules if name in alone] + [[name for name in rules if name not in alone]]
         return {
             (int(event["event.id"], 16), rule.id)
-            for first in range(0, len(rules), TOGETHER // 5)
-            for step in hunt(
-                store,
-                ruleset,
-                rules[first : first + TOGETHER // 5],
-                f"{DAY}T00:00:00.000000Z",
-                f"{DAY}T23:59:59.999999Z",
-                WHO,
-            )
+            for group in groups
+            for step in hunt(store, ruleset, group, f"{DAY}T00:00:00.000000Z", f"{DAY}T23:59:59.999999Z", WHO)
             for rule, event in step.hits
         }
     finally:
@@ -98,7 +98,9 @@ def by_hunt(ruleset: RuleSet, events: Sequence[Event], rules: Sequence[str], dat
 class _Quoting(sqliteBackend):  # type: ignore[misc]
     """Quotes every name, so that it is known in the query."""
 
-    field_quote_pattern = None
+    def escape_and_quote_field(self, field: str) -> str:
+        """Return the name in quotes."""
+        return f"`{field}`"
 
 
 class Sqlite:
@@ -184,7 +186,7 @@ def _rows(event: Event) -> Iterator[dict[str, Any]]:
 def compare(both: Both, events: Sequence[Event], rules: Sequence[str], data: Path) -> Iterator[dict[str, Any]]:
     """Yield each difference, then what was compared."""
     stream = by_stream(both.ruleset, events, rules)
-    lake = by_hunt(both.ruleset, events, rules, data)
+    lake = by_hunt(both.ruleset, events, rules, data, {name for _, name in stream})
     for number, name in sorted(stream ^ lake):
         yield {
             "rule": name,
