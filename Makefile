@@ -8,7 +8,7 @@ demo: $(VENV)/.installed  ## one school day with an incident in it (ARGS="--seed
 	$(BIN)/hinomi demo $(ARGS)
 
 test: $(VENV)/.tools  ## all tests
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 soak: $(VENV)/.tools  ## rules against the reference evaluator of bench/oracle (PAIRS=1000000 SEED=1)
 	$(BIN)/python -m bench.oracle --pairs $(or $(PAIRS),1000000) --seed $(or $(SEED),1)

@@ -169,3 +169,12 @@ def _whole(value: Any) -> str:
 def say(text: str) -> None:
     """Print a message for people, on stderr."""
     click.echo(text, err=True)
+
+
+def errors_only() -> None:
+    """Keep our own log lines below an error out of a command's answer."""
+    import logging
+
+    from hinomi import log  # late: what it imports costs `hinomi --help` 90 ms
+
+    log.configure("cli", json=False, level=logging.ERROR)

@@ -3,6 +3,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,11 +20,22 @@ from hinomi.clock import FakeClock
 from hinomi.state import State
 
 SHARED = Path(__file__).parents[1].parent / "shared"
+WAITING = ("faults", "e2e", "runtime")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regold", action="store_true", help="rewrite the expected files")
     parser.addoption("--every-database", action="store_true", help="run all tests of the state store on PostgreSQL too")
+
+
+def pytest_configure() -> None:
+    """Hear Ctrl-C though a shell has started this run in the background with SIGINT ignored; what we start inherits it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that wait more than they compute, so that no worker is left alone with them at the end."""
+    items.sort(key=lambda item: item.path.parent.name not in WAITING)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hinomi import log
 from hinomi.cli.options import examples
-from hinomi.cli.output import cell, guard, say, show
+from hinomi.cli.output import cell, errors_only, guard, say, show
 from hinomi.clock import JST, parse_iso
 from hinomi.text import _
 
@@ -76,7 +74,7 @@ def command(
     from hinomi.detections.offline.rules import offline
     from hinomi.detections.offline.sweep import Sweeper, Totals, over
 
-    log.configure("cli", json=False, level=logging.ERROR)
+    errors_only()
     paths = find(files)
     ruleset = offline(folders)
     totals = Totals()

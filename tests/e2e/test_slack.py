@@ -119,3 +119,10 @@ def test_a_trial_of_a_role_reaches_its_room_and_its_mail(place: Any) -> None:
         ("slack", "", True),
         ("mail", "o2@soc.test", True),
     ]
+
+
+def test_a_trial_waits_where_slack_asks_for_a_pause(place: Any) -> None:
+    place.slack.fault(method="chat.postMessage", status=429, retry_after=1)
+    words = ("--config", str(place.config), "notify", "test", "--role", "operator_lead", "-o", "json")
+    assert all(row["ok"] for row in json.loads(place.hinomi(*words)))
+    assert 429 in [call["status"] for call in place.slack.calls("chat.postMessage")]

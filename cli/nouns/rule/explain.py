@@ -1,16 +1,14 @@
 """``hinomi rule explain``: why a rule matches an event or does not, clause by clause."""
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hinomi import log
 from hinomi.cli.client import Client
 from hinomi.cli.options import config_of, examples, listed
-from hinomi.cli.output import as_json, inert, show
+from hinomi.cli.output import as_json, errors_only, inert, show
 from hinomi.cli.rules import rules_for, written
 from hinomi.text import _
 
@@ -40,7 +38,7 @@ def command(ctx: click.Context, rule: str, event: str, more: tuple[Path, ...], f
     """Show what a rule asks of an event, what it has there, and what came of it. RULE: a file, an id, a name, a title."""
     from hinomi.detections.offline.choosing import place
 
-    log.configure("cli", json=False, level=logging.ERROR)
+    errors_only()
     at = place(event)
     if at is None:
         client = Client(config_of(ctx))

@@ -1,13 +1,11 @@
 """``hinomi rule lint``: what is wrong or unwise in rule files, offline."""
 
-import logging
 from pathlib import Path
 
 import click
 
-from hinomi import log
 from hinomi.cli.options import examples, listed
-from hinomi.cli.output import say, show
+from hinomi.cli.output import errors_only, say, show
 from hinomi.text import _
 
 
@@ -32,7 +30,7 @@ def command(places: tuple[Path, ...], more: tuple[Path, ...], level: str, fmt: s
     """Look rules over without running them: file and line, what it is, what to do. Exit 1 if there is anything."""
     from hinomi.detections.linting import lint
 
-    log.configure("cli", json=False, level=logging.ERROR)
+    errors_only()
     found = [finding for finding in lint(places, more) if level == "warning" or finding.level == "error"]
     if fmt == "table":
         for finding in found:

@@ -1,13 +1,11 @@
 """``hinomi rule regression``: sigmaHQ's own regression tests."""
 
-import logging
 from pathlib import Path
 
 import click
 
-from hinomi import log
 from hinomi.cli.options import examples, listed
-from hinomi.cli.output import say, show
+from hinomi.cli.output import errors_only, say, show
 from hinomi.text import _
 
 
@@ -19,7 +17,7 @@ def command(folder: Path, fmt: str, every: bool) -> int:
     """Run the regression tests of a tree in SigmaHQ's layout. Exit 1 if one fails; the last line counts."""
     from hinomi.detections.offline import regression
 
-    log.configure("cli", json=False, level=logging.ERROR)
+    errors_only()
     outcomes = list(regression.run(folder))
     here = [outcome for outcome in outcomes if outcome.ok is not None]
     rows = [outcome._asdict() for outcome in here if every or not outcome.ok or outcome.why]

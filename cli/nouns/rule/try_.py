@@ -1,15 +1,13 @@
 """``hinomi rule try``: a rule that is being written, over records that are there."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import click
 
-from hinomi import log
 from hinomi.cli.client import Client
 from hinomi.cli.options import config_of, examples, listed
-from hinomi.cli.output import say, show
+from hinomi.cli.output import errors_only, say, show
 from hinomi.cli.rules import rules_for, written
 from hinomi.text import _
 
@@ -46,7 +44,7 @@ def command(
     ctx: click.Context, rule: str, files: tuple[Path, ...], since: str, until: str, more: tuple[Path, ...], fmt: str
 ) -> int:
     """Match a rule with the events of files, or of the store. RULE: a file or folder, an id, a name, a part of a title."""
-    log.configure("cli", json=False, level=logging.ERROR)
+    errors_only()
     if bool(files) == bool(since):
         raise click.UsageError(_("name files (--on), or a time (--since)"))
     if files:
