@@ -1,17 +1,29 @@
-"""Samples beside rules: ``<rule>.samples.json``, records that must and must not match, as their format receives them.
+"""Samples beside rules: ``<rule>.samples.json``, records as their format receives them.
 
-``{"match": [{"format": …, "record": …, "event": {…}}], "nomatch": […]}``: ``record`` is text or JSON, ``context`` a
-CSV header, ``event`` fields that the directory would add.
+``{"match": [sample, …], "nomatch": […]}`` for a detection rule; ``{"fires": [[sample, …], …], "quiet": […]}`` for a
+correlation, each inner list one case. A sample is ``{"format": …, "record": …}``: ``record`` is text or JSON, ``context`` a
+CSV header, ``event`` fields that the directory would add; ``times`` repeats it every ``every`` seconds, with the number
+of the repetition for ``{n}`` in the record.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from hinomi.clock import iso, parse_iso
 from hinomi.collectors.formats import formats
 from hinomi.detections import RuleSet
+from hinomi.detections.carrying import carried
+from hinomi.detections.correlation import Past
+from hinomi.directory import Directory
+from hinomi.directory.enrich import enrich
 from hinomi.event import Event, RawRecord
+from hinomi.hits import Hit, hit_of
+
+Sample = dict[str, Any]
+DETECTION, CORRELATION = ("match", "nomatch"), ("fires", "quiet")
 
 
 class Outcome(NamedTuple):
@@ -39,19 +51,45 @@ def run(ruleset: RuleSet, rule: str, file: Path) -> Iterator[Outcome]:
     except ValueError as error:
         yield Outcome(rule, file.name, True, False, f"not JSON: {error}")
         return
-    for kind, wanted in (("match", True), ("nomatch", False)):
+    correlates = ruleset.compiled[rule].correlation is not None
+    for kind, wanted in zip(CORRELATION if correlates else DETECTION, (True, False), strict=True):
         samples = content.get(kind) or []
         if not samples:
             yield Outcome(rule, f"{file.name} {kind}", wanted, False, f"no sample under {kind}")
         for number, sample in enumerate(samples):
-            events = _events(sample)
-            hit = any(info.id == rule for _, info in ruleset.match(events).hits)
+            case = sample if correlates else [sample]
+            events = [event for part in case for event in _events(part)]
+            hit = (_fires if correlates else _matches)(ruleset, rule, events)
             why = "" if events else "its format did not take the record"
             yield Outcome(rule, f"{kind}[{number}]", wanted, bool(events) and hit == wanted, why)
 
 
-def _events(sample: dict[str, Any]) -> list[Event]:
+def _matches(ruleset: RuleSet, rule: str, events: Sequence[Event]) -> bool:
+    return any(info.id == rule for _, info in ruleset.match(events).hits)
+
+
+def _fires(ruleset: RuleSet, rule: str, events: Sequence[Event]) -> bool:
+    """Tell whether a correlation comes true over events, taken by their time as a hunt takes them."""
+    past = Past([known for known in ruleset.compiled.values() if known.correlation is not None], wanted={rule})
+    hits: list[Hit] = []
+    for place, info in ruleset.match(events).hits:
+        if past.wants(info.id):
+            event = {**events[place], "event.id": f"sample-{place}"}
+            hits.append(hit_of(info, event, generation=0, received="", fields=carried(event, info.fields)))
+    hits.sort(key=lambda hit: hit.time)
+    return any(hit.rule.id == rule for hit in (*past.feed(hits), *past.end()))
+
+
+def _events(sample: Sample) -> Iterator[Event]:
     record = sample["record"]
-    raw = record if isinstance(record, str) else json.dumps(record, ensure_ascii=False)
-    parsed = formats.get(sample["format"])(RawRecord(raw.encode(), "sample", "0", 0, sample.get("context")))
-    return [{**event, **sample.get("event", {})} for event in parsed]
+    text = record if isinstance(record, str) else json.dumps(record, ensure_ascii=False)
+    parse, context = formats.get(sample["format"]), sample.get("context")
+    for number in range(sample.get("times", 1)):
+        raw = text.replace("{n}", str(number)).encode()
+        for event in parse(RawRecord(raw, "sample", "0", 0, context)):
+            made = dict(event)
+            enrich(Directory(), made, "")
+            if "@timestamp" in made:
+                later = timedelta(seconds=number * sample.get("every", 1))
+                made["@timestamp"] = iso(parse_iso(made["@timestamp"]) + later)
+            yield made | sample.get("event", {})

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 from hinomi.cli.fieldmap_page import fieldmap_reference
 from hinomi.cli.main import cli
 from hinomi.cli.reference import settings_reference
+from hinomi.cli.rules_page import PAGES as RULE_PAGES
+from hinomi.cli.rules_page import rules_reference
 from hinomi.collectors.formats import formats
 from hinomi.collectors.formats.ifilter_access import CALLED
 from hinomi.collectors.pulls import pulls
@@ -35,6 +37,21 @@ def test_the_settings_page_is_what_the_code_says() -> None:
 def test_the_page_of_the_field_maps_is_what_the_tables_say() -> None:
     page = (ROOT / "docs" / "reference" / "fieldmap.md").read_text(encoding="utf-8")
     assert page == fieldmap_reference(), "hinomi help fieldmap > docs/reference/fieldmap.md"
+
+
+@pytest.mark.parametrize("name", RULE_PAGES)
+def test_the_page_of_the_rules_is_what_the_rules_say(name: str) -> None:
+    page = (ROOT / "docs" / "reference" / f"{name}.md").read_text(encoding="utf-8")
+    assert page == rules_reference(RULE_PAGES[name]), f"hinomi help {name} > docs/reference/{name}.md"
+
+
+def test_the_pages_of_the_rules_have_the_same_rules_in_the_same_order() -> None:
+    anchors = [
+        re.findall(r'<a id="(\S+)">', (ROOT / "docs" / "reference" / f"{name}.md").read_text(encoding="utf-8"))
+        for name in RULE_PAGES
+    ]
+    assert len(anchors[0]) >= 15
+    assert anchors[0] == anchors[1]
 
 
 def test_the_playbook_page_names_every_key_of_a_step() -> None:

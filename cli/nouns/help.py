@@ -24,7 +24,9 @@ All must fit. Times: 2h, 30d, 2026-11-19, 令和8年11月19日.""",
 
 
 @click.command("help", epilog=examples("help exit-codes", "help queries"))
-@click.argument("topic", type=click.Choice(sorted([*TOPICS, "settings", "fieldmap"])), required=False)
+@click.argument(
+    "topic", type=click.Choice(sorted([*TOPICS, "settings", "fieldmap", "rules", "rules.ja"])), required=False
+)
 @click.pass_context
 def command(ctx: click.Context, topic: str | None) -> None:
     """Explain a topic."""
@@ -36,5 +38,9 @@ def command(ctx: click.Context, topic: str | None) -> None:
         from hinomi.cli.fieldmap_page import fieldmap_reference
 
         click.echo(fieldmap_reference(), nl=False)
+    elif topic in ("rules", "rules.ja"):
+        from hinomi.cli.rules_page import PAGES, rules_reference
+
+        click.echo(rules_reference(PAGES[topic]), nl=False)
     else:
         click.echo(TOPICS[topic] if topic else ctx.find_root().get_help())

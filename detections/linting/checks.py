@@ -17,7 +17,9 @@ KEYS = (
     "title", "id", "name", "related", "taxonomy", "status", "description", "license", "author", "references", "date", "modified", "logsource",
     "detection", "correlation", "filter", "fields", "falsepositives", "level", "tags", "scope", "hinomi", "regression_tests_path", "simulation",
 )  # fmt: skip
-OWN = ("category", "cause", "contain", "title_ja", "zone")
+OWN = (
+    "category", "cause", "contain", "covers", "zone", "title_ja", "description_ja", "falsepositives_ja", "why", "why_ja", "response", "response_ja",
+)  # fmt: skip
 STATUS = ("stable", "test", "experimental", "deprecated", "unsupported")
 PATHS = (
     "Image",

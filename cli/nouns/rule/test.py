@@ -36,7 +36,7 @@ def command(folders: tuple[str, ...], fmt: str) -> int:
                 "why": o.why,
             }
             for name, rule in compiled.items()
-            if rule.tree is not None
+            if rule.tree is not None or rule.correlation is not None
             for o in run(ruleset, name, sample_file(Path(rule.where)))
         ]
     rows += [
