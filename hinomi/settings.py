@@ -135,6 +135,9 @@ class SourceSettings(OpenSection):
     """One door through which records come in; other keys belong to its kind."""
 
     kind: str = Field(description="file, http, pull or syslog.")
+    name: str = Field(
+        default="", description="What people read for its id, in reports and answers: 操作ログ（SKYSEA）."
+    )
     formats: tuple[str, ...] = Field(default=(), description="Formats to try, in order; empty = all.")
     framing: str = Field(default="lines", description="How bytes are cut into records.")
     envelope: str = Field(
@@ -220,6 +223,11 @@ class Settings(BaseSettings):
     def state_url(self) -> str:
         """SQLAlchemy URL of the state store."""
         return self.state.url or f"sqlite:///{self.data / 'state.db'}"
+
+    @property
+    def source_names(self) -> dict[str, str]:
+        """Source id → what people read for it, of those that have a name."""
+        return {source: settings.name for source, settings in self.sources.items() if settings.name}
 
     @property
     def base(self) -> Path:

@@ -45,6 +45,7 @@ class Builder:
     def __init__(self, settings: Settings, state: State):
         """Take where files go, and the state store they are made from."""
         self._folder = settings.data / "reports"
+        self._sources = settings.source_names
         self._state = state
 
     def title(self, kind: str) -> str:
@@ -73,7 +74,7 @@ class Builder:
         report = forms.by_id(conn, report_id)
         kind = reports.get(report["kind"])
         taken = forms.carried(conn, report, kind)
-        facts = gather(conn, report, now, taken, to=kind.to)
+        facts = gather(conn, report, now, taken, to=kind.to, source_names=self._sources)
         submitted = report["submitted_at"] is not None
         answers = Answers(kind.fields, report["fields"], taken, author_role=report["author_role"], submitted=submitted)
         return self._compose(facts, kind, answers)

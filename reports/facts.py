@@ -45,6 +45,7 @@ class Facts:
     answers: Mapping[str, tuple[str, Any]]
     audit_head: audit.Head
     earlier: dict[str, str] = field(default_factory=dict)
+    source_names: Mapping[str, str] = field(default_factory=dict)
 
     # --- who and where ---------------------------------------------------------------------------
 
@@ -134,8 +135,13 @@ class Facts:
         return own[name] if name in own else self.answers.get(name, ("", None))[1]
 
 
-def gather(conn: Connection, report: Row, now: datetime, carried: Mapping[str, tuple[str, Any]], *, to: str) -> Facts:
-    """Read everything about a report's incident; ``to`` is the role it goes to where its step does not say."""
+def gather(
+    conn: Connection, report: Row, now: datetime, carried: Mapping[str, tuple[str, Any]], *, to: str, source_names: Mapping[str, str]
+) -> Facts:  # fmt: skip
+    """Read everything about a report's incident; ``to`` is the role it goes to where its step does not say.
+
+    ``source_names`` are what the settings call sources: id → name.
+    """
     incident = _rows(conn, t.incident, "id", id=report["incident"])[0]
     runs = [row["id"] for row in _rows(conn, t.run, "started_at", incident=incident["id"])]
     steps = sorted(_rows(conn, t.step, "name", run=runs), key=lambda row: row["started_at"] or "")
@@ -161,4 +167,5 @@ def gather(conn: Connection, report: Row, now: datetime, carried: Mapping[str, t
         keys={row["id"]: row for row in _rows(conn, t.api_key, "id")},
         answers=carried,
         audit_head=audit.head(conn),
+        source_names=source_names,
     )

@@ -97,9 +97,10 @@ def device_rows(facts: Facts) -> list[Row]:
 def detection_rows(facts: Facts) -> list[Row]:
     """Return what saw it, what it is called, hashes and files."""
     found = facts.incident["facts"]
+    sources = found.get("sources", ()) or [row["source"] for row in facts.alerts]
     hashes = [*found.get("sha256", ()), *found.get("vendor_sha1", ()), *found.get("sha1", ())]
     return [
-        known("検知元", _joined(found.get("sources", ()) or [row["source"] for row in facts.alerts])),
+        known("検知元", _joined(facts.source_names.get(source, source) for source in sources)),
         known("検知名", _joined(found.get("rules", ()) or [row["title_ja"] or row["title"] for row in facts.alerts])),
         known("ハッシュ値", _listed(hashes, 4), note="64文字はSHA-256、40文字はSHA-1" if hashes else ""),
         known("関係するファイル", _joined(found.get("files", ()))),

@@ -42,8 +42,9 @@ def query(parts: Parts, who: Audits, question: Question) -> dict[str, Any] | Res
     silence = {name: source.silence_after for name, source in parts.settings.sources.items()}
     asked = question.model_dump(exclude={"since", "until", "format"}, exclude_none=True)
     answer = exports.who_exported(
-        parts.store(), directory, grant=who.grant, since=since, until=until, silence_after=silence, **asked
-    )
+        parts.store(), directory, grant=who.grant, since=since, until=until, silence_after=silence,
+        names=parts.settings.source_names, **asked,
+    )  # fmt: skip
     with parts.state.write() as conn:
         detail = {**asked, "since": since, "until": until, "rows": len(answer.rows)}
         act = "audit.query" if question.format == "json" else "audit.export"

@@ -49,6 +49,7 @@ timeout = 4.0                       # default 10: the demo does not wait long fo
 
 [sources.oplog]                     # endpoint operation log, appended to while it is tailed
 kind = "file"
+name = "端末の操作ログ"
 path = "logs/*.csv"
 framing = "csv"
 formats = ["skysea.operation"]
@@ -58,12 +59,14 @@ tenant = "kita/aoba"
 
 [sources.winlog]                    # Sysmon and Security, NDJSON over HTTP
 kind = "http"
+name = "Windowsのイベントログ"
 formats = ["windows.eventlog"]
 tenant = "kita/aoba"
 trusted_for_containment = true
 
 [sources.edr]                       # the EDR's alerts, pulled with a cursor
 kind = "pull"
+name = "EDR（Defender for Endpoint）"
 api = "defender.alerts"
 vendor = "defender"
 interval = 2                        # default 15

@@ -45,6 +45,7 @@ municipality_per_hour = 20          # and in one municipality; above that somebo
 # --- sources: the doors through which records come in ---------------------------------------
 # [sources.oplog]                   # endpoint operation log: CSV files that grow
 # kind = "file"
+# name = "端末の操作ログ"            # what people read in reports and answers
 # path = "/srv/oplog/*.csv"
 # framing = "csv"
 # formats = ["skysea.operation"]

@@ -27,12 +27,14 @@ class SourceCoverage:
     first: str | None
     last: str | None
     gaps: list[tuple[str, str]] = field(default_factory=list)
+    name: str = ""
 
     def text(self) -> str:
         """Return one source for people."""
+        called = f"{self.name}（{self.source}）" if self.name else self.source
         if not self.records:
-            return f"{self.source} この期間の記録なし"
-        span = f"{self.source} {self.records:,}件（{era_minute(self.first or '')} 〜 {era_minute(self.last or '')}）"
+            return f"{called} この期間の記録なし"
+        span = f"{called} {self.records:,}件（{era_minute(self.first or '')} 〜 {era_minute(self.last or '')}）"
         gaps = [f"{era_minute(start)} 〜 {era_minute(end)}" for start, end in self.gaps[:MOST_GAPS]]
         if len(self.gaps) > MOST_GAPS:
             gaps.append(f"ほか{len(self.gaps) - MOST_GAPS}回")
@@ -93,18 +95,20 @@ _ASKED = {"file": "ファイル", "user": "利用者", "channel": "経路", "fil
 
 def coverage(
     store: EventStore, directory: Directory, query: Query, silence_after: Mapping[str, float], *, asked: dict[str, str],
-    found: int, notes: Iterable[str] = (),
+    found: int, notes: Iterable[str] = (), names: Mapping[str, str] | None = None,
 ) -> Coverage:  # fmt: skip
     """Look at what there was to look at: ``query`` holds window and grant, ``silence_after`` the known sources."""
+    called = names or {}
     totals = {bucket.key[0]: bucket for bucket in store.aggregate(Aggregate(query, ("hinomi.source",)))}
     sources = []
     for name in sorted({*silence_after, *filter(None, totals)}):
         bucket = totals.get(name)
         if bucket is None:
-            sources.append(SourceCoverage(name, 0, None, None, [(query.since, query.until)]))
+            nothing = [(query.since, query.until)]
+            sources.append(SourceCoverage(name, 0, None, None, nothing, called.get(name, "")))
             continue
         gaps = _gaps(store, query, name, silence_after.get(name, 3600.0))
-        sources.append(SourceCoverage(name, bucket.count, bucket.first, bucket.last, gaps))
+        sources.append(SourceCoverage(name, bucket.count, bucket.first, bucket.last, gaps, called.get(name, "")))
     heard = {bucket.key[0] for bucket in store.aggregate(Aggregate(query, ("hinomi.host.id",), limit=1_000_000))}
     silent = [
         device.id

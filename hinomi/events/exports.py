@@ -42,6 +42,7 @@ def who_exported(
     since: str,
     until: str,
     silence_after: Mapping[str, float],
+    names: Mapping[str, str] | None = None,
     file: str | None = None,
     user: str | None = None,
     channel: str | None = None,
@@ -51,17 +52,24 @@ def who_exported(
     terms = [Term("hinomi.egress.channel", "=", channel)] if channel else []
     terms += [Term("hinomi.file.class", "=", file_class)] if file_class else []
     former = _lineage(store, grant, since, until, file) if file else {}
-    names, notes = _names(directory, grant, user) if user else (frozenset[str](), [])
+    called, notes = _names(directory, grant, user) if user else (frozenset[str](), [])
     query = Query(grant, since, until, tuple(terms), table="egress", oldest_first=True)
     rows = []
     for batch in store.scan(query):
         for event in batch:
-            if _is_file(event, file, former) and (not user or _is_user(event, names)):
+            if _is_file(event, file, former) and (not user or _is_user(event, called)):
                 rows.append(_row(event, directory, former))
     given = {"file": file, "user": user, "channel": channel, "file_class": file_class}
     asked = {name: value for name, value in given.items() if value}
     looked = coverage(
-        store, directory, Query(grant, since, until), silence_after, asked=asked, found=len(rows), notes=notes
+        store,
+        directory,
+        Query(grant, since, until),
+        silence_after,
+        asked=asked,
+        found=len(rows),
+        notes=notes,
+        names=names,
     )
     return Answer(rows, looked)
 

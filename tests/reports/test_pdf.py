@@ -19,8 +19,10 @@ from pypdf.generic import ContentStream
 from hinomi.errors import IntegrityError
 from hinomi.playbooks.incidents import timeline
 from hinomi.reports import fonts, forms, pdf, reports
+from hinomi.reports.builder import Builder
 from hinomi.reports.fields import FormField
 from hinomi.reports.model import Grid, ReportModel, Row, Section
+from hinomi.settings import SourceSettings
 
 LATER = datetime(2026, 11, 24, 3, 1, tzinfo=UTC)
 POPPLER = shutil.which("pdftoppm") is not None
@@ -266,3 +268,15 @@ def test_pdf_is_refused_when_a_font_is_not_the_pinned_one(monkeypatch: pytest.Mo
 def test_the_fonts_are_those_that_were_pinned() -> None:
     assert len(fonts.check_fonts()) == 2
     assert ord("𠮷") in fonts.covered()
+
+
+def test_what_saw_it_is_called_as_the_settings_call_it(world: Any) -> None:
+    named = {
+        "edr": SourceSettings(kind="pull", name="EDR（Defender for Endpoint）"),
+        "winlog": SourceSettings(kind="http"),
+    }
+    builder = Builder(world.settings.model_copy(update={"sources": named}), world.state)
+    report = world.open("infection")
+    with world.state.read() as conn:
+        rows = [row for section in builder.model(conn, report, LATER).sections for row in section.rows]
+    assert [row.value for row in rows if row.label == "検知元"] == ["EDR（Defender for Endpoint）、winlog"]
