@@ -1,6 +1,8 @@
 """Proof: who exported which file, and whether the chain still holds. Every question is itself audited."""
 
+import json
 import re
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
@@ -10,9 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from hinomi import audit
 from hinomi.api.auth import Audits, Parts, Reads
 from hinomi.audit.verify import verify
+from hinomi.clock import JST
 from hinomi.directory import load as load_directory
 from hinomi.errors import ConfigError
 from hinomi.events import exports
+from hinomi.events.bag import bag
 from hinomi.events.query import window
 
 router = APIRouter(prefix="/api/v1/audit", tags=["audit"])
@@ -29,7 +33,7 @@ class Question(BaseModel):
     file_class: str | None = None
     since: str = "30d"
     until: str = "now"
-    format: str = Field(default="json", pattern="^(json|csv|jsonl)$")
+    format: str = Field(default="json", pattern="^(json|csv|jsonl|bag)$")
 
 
 @router.post("/query", response_model=None)
@@ -58,12 +62,35 @@ def query(parts: Parts, who: Audits, question: Question) -> dict[str, Any] | Res
         return Response(exports.as_csv(answer), media_type="text/csv; charset=utf-8")
     if question.format == "jsonl":
         return Response(exports.as_jsonl(answer), media_type="application/x-ndjson")
+    if question.format == "bag":
+        return Response(_bag(answer, head, now, who.grant.actor), media_type="application/zip")
     return {
         "items": answer.rows,
         "cursor": None,
         "coverage": answer.coverage.as_dict(),
         "text": answer.coverage.text(),
     }
+
+
+def _bag(answer: exports.Answer, head: audit.Head, now: datetime, actor: str) -> bytes:
+    """Return the answer in every form, and the head of the chain whose last record is this export."""
+    head_of = {
+        "records": head.records,
+        "hash": head.hash,
+        "verify": f"hinomi audit verify --head {head.records}:{head.hash}",
+    }
+    payload = {
+        "answer.csv": exports.as_csv(answer),
+        "answer.jsonl": exports.as_jsonl(answer),
+        "coverage.txt": f"{answer.coverage.text()}\n".encode("utf-8", "replace"),
+        "audit-head.json": f"{json.dumps(head_of, indent=1)}\n".encode(),
+    }
+    about = {
+        "External-Description": "Who exported which file",
+        "Contact-Name": actor,
+        "External-Identifier": f"audit record {head.records}",
+    }
+    return bag(payload, about, now.astimezone(JST).date())
 
 
 @router.get("/verify")
@@ -93,8 +120,6 @@ def _head(text: str) -> audit.Head:
 @router.get("/records")
 def records(parts: Parts, who: Audits, limit: int = 100, cursor: int | None = None) -> dict[str, Any]:
     """List audit records, newest first, of the caller's subtree."""
-    import json
-
     from sqlalchemy import desc, select
 
     from hinomi.state import t

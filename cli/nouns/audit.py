@@ -1,11 +1,17 @@
 """``hinomi audit``: who exported which file, and does the chain still hold."""
 
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import click
 
 from hinomi.cli.client import Client
-from hinomi.cli.options import configured, listed
+from hinomi.cli.options import configured, examples, listed
 from hinomi.cli.output import say, show, show_one
-from hinomi.errors import IntegrityError
+from hinomi.errors import ConfigError, IntegrityError
 from hinomi.text import _
 
 COLUMNS = (
@@ -21,13 +27,24 @@ def command() -> None:
     """Answer auditors, and prove that the record is whole."""
 
 
+def _asked(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the parts of the question."""
+    for option in (
+        click.option("--until", default="now", show_default=True, help=_("The same, exclusive.")),
+        click.option("--since", default="30d", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日.")),
+        click.option(
+            "--class", "file_class", type=click.Choice(["I", "II", "III", "IV"]), help=_("Class of the file.")
+        ),
+        click.option("--channel", type=click.Choice(["usb", "web", "mail", "print", "share"]), help=_("How it left.")),
+        click.option("--user", help=_("Person id, account, mail address or name.")),
+        click.option("--file", "file", help=_("Name or path, or a part of it.")),
+    ):
+        function = option(function)
+    return function
+
+
 @command.command("query")
-@click.option("--file", "file", help=_("Name or path, or a part of it."))
-@click.option("--user", help=_("Person id, account, mail address or name."))
-@click.option("--channel", type=click.Choice(["usb", "web", "mail", "print", "share"]), help=_("How it left."))
-@click.option("--class", "file_class", type=click.Choice(["I", "II", "III", "IV"]), help=_("Class of the file."))
-@click.option("--since", default="30d", show_default=True, help=_("2h, 30d, 2026-11-19 or 令和8年11月19日."))
-@click.option("--until", default="now", show_default=True, help=_("The same, exclusive."))
+@_asked
 @listed
 @configured
 def query(client: Client, fmt: str, **asked: str | None) -> None:
@@ -44,6 +61,30 @@ def query(client: Client, fmt: str, **asked: str | None) -> None:
     if answer["items"]:
         show(answer["items"], COLUMNS, fmt)
     say(answer["text"])
+
+
+@command.command(
+    "export",
+    epilog=examples("audit export ./answer --file 成績一覧.xlsx --since 30d", "audit export ./answer --user sato"),
+)
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+@_asked
+@configured
+def export(client: Client, folder: Path, **asked: str | None) -> None:
+    """Write the answer as a BagIt folder that verifies with sha256sum -c on the auditor's own PC."""
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(
+            "there is something in this folder",
+            where=folder,
+            hint="name a new one: an answer is not mixed with another",
+        )
+    body = {name: value for name, value in asked.items() if value is not None}
+    content = client.call("POST", "audit/query", body={**body, "format": "bag"}, raw=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with zipfile.ZipFile(io.BytesIO(content)) as packed:
+        packed.extractall(folder)
+    say((folder / "data" / "coverage.txt").read_text(encoding="utf-8").rstrip())
+    say(_("written to {folder}; to check it there: sha256sum -c manifest-sha256.txt").format(folder=folder))
 
 
 @command.command("verify")
