@@ -26,7 +26,7 @@ from hinomi.settings import SourceSettings
 
 ROOT = Path(__file__).parents[1]
 CONNECTING = sorted((ROOT / "docs" / "howto").glob("connect-*.md"))
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+PAGES = sorted([*ROOT.glob("README*.md"), *(ROOT / "docs").rglob("*.md")])
 
 
 def test_the_settings_page_is_what_the_code_says() -> None:
@@ -52,6 +52,23 @@ def test_the_pages_of_the_rules_have_the_same_rules_in_the_same_order() -> None:
     ]
     assert len(anchors[0]) >= 15
     assert anchors[0] == anchors[1]
+
+
+def _outline(page: Path) -> dict[str, list[str]]:
+    """Return what two languages of a page have in common: levels of headings, blocks, rows of tables, links, pictures."""
+    text = page.read_text(encoding="utf-8")
+    plain = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    return {
+        "headings": re.findall(r"^#+(?= )", plain, re.M),
+        "blocks": re.findall(r"^```.*?^```$", text, re.M | re.S),
+        "commands": sorted(re.findall(r"`([^`\n]+)`", plain)),
+        "rows": [str(row.count("|")) for row in re.findall(r"^\|.*\|$", plain, re.M)],
+        "links": sorted(link for link in re.findall(r"\]\(([^)]+)\)", plain) if not link.startswith("README")),
+    }
+
+
+def test_the_japanese_readme_has_the_headings_commands_tables_and_links_of_the_english_one() -> None:
+    assert _outline(ROOT / "README.ja.md") == _outline(ROOT / "README.md")
 
 
 def test_the_playbook_page_names_every_key_of_a_step() -> None:
