@@ -10,7 +10,7 @@ from hinomi.cli import nouns
 from hinomi.cli.modules import Modules
 from hinomi.cli.options import examples
 from hinomi.errors import HinomiError
-from hinomi.text import _
+from hinomi.text import _, translated
 
 
 @click.group(
@@ -34,13 +34,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    cli.help = translated(cli.help)
     try:
         code = cli.main(args=None if argv is None else list(argv), prog_name="hinomi", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except HinomiError as error:
-        click.echo(f"{_('error:')} {error}", err=True)
+        place = f"{error.where}: " if error.where else ""
+        click.echo(f"{_('error:')} {place}{_(error.message)}", err=True)
         if error.hint:
-            click.echo(f"       {error.hint}", err=True)
+            click.echo(f"       {_(error.hint)}", err=True)
         return error.exit_code
     except click.ClickException as error:
         error.show()

@@ -10,7 +10,7 @@ import click
 from hinomi.cli.client import Client
 from hinomi.cli.output import FORMATS, say
 from hinomi.errors import ConfigError
-from hinomi.text import _
+from hinomi.text import _, translated
 
 
 def configured(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -29,7 +29,9 @@ def config_of(ctx: click.Context) -> str | None:
 
 
 def everywhere(command: click.Command) -> click.Command:
-    """Let a command and all its verbs take --config."""
+    """Let a command and all its verbs take --config, and say their help in the user's language."""
+    if (help_text := translated(command.help)) != command.help:
+        command.help = command.short_help = help_text
     if not any(param.name == "config" for param in command.params):
         help_text = _("Settings file (hinomi.toml).")
         command.params.append(

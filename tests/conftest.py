@@ -16,6 +16,8 @@ from typing import Any
 import httpx2
 import pytest
 
+os.environ["HINOMI_LANG"] = "en"  # before anything is said: tests read English, whatever the locale
+
 from hinomi.clock import FakeClock
 from hinomi.state import State
 
