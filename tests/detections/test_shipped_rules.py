@@ -65,6 +65,11 @@ def test_every_rule_of_the_house_and_every_threat_is_answered_by_a_rule_that_ale
     assert [rule for rule in ALL if name in rule.own["covers"] and not rule.counts]
 
 
+def test_rules_that_only_count_raise_nothing_themselves(ruleset: RuleSet) -> None:
+    counting = [str(rule.document["id"]) for rule in ALL if rule.counts]
+    assert [name for name in counting if not ruleset.compiled[name].info.silent] == []
+
+
 def test_lint_has_nothing_to_say_of_shipped_rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert [f"{one.where}: {one.what}" for one in lint([FOLDER])] == []
