@@ -91,7 +91,7 @@ class Spool(Section):
 class Store(OpenSection):
     """Where events are kept and searched."""
 
-    kind: str = Field(default="lake", description="Name of an event store: lake.")
+    kind: str = Field(default="lake", description="Name of an event store: lake, elasticsearch.")
     retention_days: int = Field(default=365, ge=1, description="Events older than this are dropped.")
     flush_seconds: float = Field(default=5.0, gt=0, description="Longest wait before a flush.")
     flush_events: int = Field(default=20_000, ge=1, description="Events that make a flush.")

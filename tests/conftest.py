@@ -1,9 +1,11 @@
+import fcntl
 import importlib.util
 import json
 import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ import pytest
 os.environ["HINOMI_LANG"] = "en"  # before anything is said: tests read English, whatever the locale
 
 from hinomi.clock import FakeClock
+from hinomi.settings import Settings
 from hinomi.state import State
 
 SHARED = Path(__file__).parents[1].parent / "shared"
@@ -224,6 +227,94 @@ def database(request: pytest.FixtureRequest) -> str:
         return ""
     server: PostgreSQL = request.getfixturevalue("postgresql")
     return server.new()
+
+
+ES_NODE = SHARED / "tools" / "es-node"
+
+
+class ElasticNode:
+    """A real node of Elasticsearch, started once for a whole session, whichever process asks first."""
+
+    def __init__(self, note: Path):
+        self._note = note
+        with note.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not note.exists():
+                self._start()
+        told = json.loads(note.read_text())
+        if told["failed"]:
+            pytest.skip(f"needs a node of Elasticsearch: {told['failed']}")
+        self.url = told["url"]
+        self.http = httpx2.Client(base_url=self.url, timeout=60)
+
+    def _start(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="hinomi-es-"))
+        folder.chmod(0o755)  # as root it runs as a user of its own
+        port = _free_pair()
+        said = note_of(folder, f"http://127.0.0.1:{port}")
+        self._note.write_text(json.dumps(said))  # before: whatever comes, it is stopped at the end
+        command = [str(ES_NODE), "start", "--port", str(port), "--dir", str(folder), "--heap", "1g"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            self._note.write_text(json.dumps({**said, "failed": done.stderr.strip()[-300:]}))
+
+    def settings(self, data: Path, **more: Any) -> Settings:
+        """Return settings of an event store of its own on this node."""
+        keys = {"kind": "elasticsearch", "url": self.url, "prefix": f"t{uuid.uuid4().hex[:12]}", **more}
+        return Settings.model_validate({"data": data, "store": keys})
+
+
+def note_of(folder: Path, url: str) -> dict[str, str]:
+    return {"folder": str(folder), "url": url, "failed": ""}
+
+
+def _free_pair() -> int:
+    """Return a port that is free together with the one a hundred above it, which the node takes too."""
+    while True:
+        with socket.socket() as one, socket.socket() as other:
+            one.bind(("127.0.0.1", 0))
+            port = int(one.getsockname()[1])
+            try:
+                other.bind(("127.0.0.1", port + 100))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+def _note(config: pytest.Config) -> Path:
+    base: Path = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]  # pytest's own, one for all workers
+    return (base.parent if hasattr(config, "workerinput") else base) / "es-node.json"
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the node when the last test is over."""
+    if not hasattr(session.config, "workerinput") and (note := _note(session.config)).exists():
+        folder = json.loads(note.read_text())["folder"]
+        subprocess.run([str(ES_NODE), "purge", "--dir", folder], capture_output=True, check=False)
+        note.unlink()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(pytestconfig: pytest.Config) -> Iterator[ElasticNode]:
+    """The session's node of Elasticsearch."""
+    if not ES_NODE.is_file():
+        pytest.skip("needs ../shared/tools/es-node")
+    node = ElasticNode(_note(pytestconfig))
+    yield node
+    node.http.close()
+
+
+@pytest.fixture
+def store_settings(request: pytest.FixtureRequest) -> Callable[[str, Path], Settings]:
+    """Return the settings of an empty event store of a kind, with its data in a folder."""
+
+    def make(kind: str, data: Path) -> Settings:
+        if kind == "elasticsearch":
+            node: ElasticNode = request.getfixturevalue("elasticsearch")
+            return node.settings(data)
+        return Settings.model_validate({"data": data, "store": {"kind": kind}})
+
+    return make
 
 
 @pytest.fixture

@@ -51,6 +51,9 @@ class Conductor:
         Raises:
             HinomiError: If a process of the stage ended, or the flow did not come to an end in time.
         """
+        if self.stage.node is not None:
+            self._say("starting Elasticsearch")
+            self.stage.start_node()
         self._say("laying the sample tenant out")
         self.stage.lay_out()
         self._say("starting hinomi serve")

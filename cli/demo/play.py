@@ -10,13 +10,14 @@ from rich.console import Console
 
 from hinomi.cli.demo.closing import summary
 from hinomi.cli.demo.conductor import Conductor, Seen
+from hinomi.cli.demo.elastic import Node
 from hinomi.cli.demo.show import Plain, Screen, last_page, now_text
 from hinomi.cli.demo.stage import Options, Stage, is_terminal
 from hinomi.errors import ConfigError
 
 
-def play(options: Options, *, plain: bool, json_file: str | None, keep: str | None) -> int:
-    """Run the demo.
+def play(options: Options, node: Node | None = None, *, plain: bool, json_file: str | None, keep: str | None) -> int:
+    """Run the demo, its events in the lake or on a node of Elasticsearch.
 
     Raises:
         ConfigError: If the folder to keep has something in it.
@@ -27,7 +28,7 @@ def play(options: Options, *, plain: bool, json_file: str | None, keep: str | No
     console = Console()
     with tempfile.TemporaryDirectory(prefix="hinomi-demo-") as scratch:
         folder = kept or Path(scratch) / "day"
-        stage = Stage(folder, options)
+        stage = Stage(folder, options, node)
         seen, code = _run(stage, Plain() if plain or not is_terminal(console.file) else Screen(console))
         reports_to = None if kept else Path(tempfile.gettempdir()) / f"hinomi-demo-reports-{now_text()}"
         found = summary(stage, seen, reports_to)

@@ -16,8 +16,8 @@ def quickened(playbook: str) -> str:
     return NOTE + _DURATION.sub(lambda found: f"{int(found[1]) * _UNITS[found[2]]}s", playbook)
 
 
-def settings(ports: Mapping[str, int], client_id: str, client_secret: str) -> str:
-    """Return the settings file of the sample tenant."""
+def settings(ports: Mapping[str, int], client_id: str, client_secret: str, store: str = "") -> str:
+    """Return the settings file of the sample tenant; ``store`` are lines for where events are kept."""
     return f"""\
 # hinomi: settings of the sample tenant (hinomi demo). An ordinary file: hinomi serve --config THIS carries on with it.
 
@@ -30,7 +30,7 @@ listen = "127.0.0.1:{ports["api"]}"
 listen = "127.0.0.1:{ports["ingest"]}"
 
 [store]
-flush_seconds = 2.0                 # default 5: the demo wants to show what is stored
+{store}flush_seconds = 2.0                 # default 5: the demo wants to show what is stored
 
 [mail]
 host = "127.0.0.1"                  # the demo's own mail server

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hinomi.cli.demo import sample, world
+from hinomi.cli.demo.elastic import Node
 from hinomi.cli.demo.pages import ask
 from hinomi.errors import HinomiError
 
@@ -116,8 +117,9 @@ def free_port() -> int:
 class Stage:
     """One run's folder and processes."""
 
-    def __init__(self, folder: Path, options: Options):
-        self.folder, self.options = folder, options
+    def __init__(self, folder: Path, options: Options, node: Node | None = None):
+        self.folder, self.options, self.node = folder, options, node
+        self._store = ""
         self.config = folder / "hinomi.toml"
         self.outside = folder / "outside"
         self.journal = self.outside / "edr-journal.jsonl"
@@ -143,6 +145,11 @@ class Stage:
                 f"hinomi {' '.join(words[:4])} ended {done.returncode}: {done.stderr.strip()}", where=self.folder
             )
         return done.stdout
+
+    def start_node(self) -> None:
+        """Start the server that events are kept in."""
+        if self.node is not None:
+            self._store = self.node.start()
 
     def lay_out(self) -> None:
         """Write the sample tenant, its settings and its playbook, and import the directory."""
@@ -179,7 +186,9 @@ class Stage:
         self._control = f"http://127.0.0.1:{ready['control_port']}"
         ports = {"api": free_port(), "ingest": free_port(), "mail": mailbox.first("port")["port"], "edr": ready["port"]}
         self.api, self._ingest = f"http://127.0.0.1:{ports['api']}", f"127.0.0.1:{ports['ingest']}"
-        self.config.write_text(sample.settings(ports, self._edr["id"], self._edr["secret"]), encoding="utf-8")
+        self.config.write_text(
+            sample.settings(ports, self._edr["id"], self._edr["secret"], self._store), encoding="utf-8"
+        )
 
     def _plan(self) -> Path:
         plan = {
@@ -267,6 +276,8 @@ class Stage:
             ended = child.end()
             code = ended if child.name == "serve" else code
         self._children.clear()
+        if self.node is not None:
+            self.node.end()
         return code
 
 

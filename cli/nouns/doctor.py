@@ -3,6 +3,7 @@
 import shutil
 import socket
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -12,6 +13,9 @@ from hinomi.cli.options import configured, examples, listed
 from hinomi.cli.output import say, show
 from hinomi.errors import HinomiError
 from hinomi.text import _
+
+if TYPE_CHECKING:
+    from hinomi.settings import Settings
 
 LEAST_FREE = 2 << 30
 
@@ -45,6 +49,7 @@ def _checks(client: Client) -> Iterator[dict[str, object]]:
         yield _reach("mail", settings.mail.host, settings.mail.port)
     else:
         yield _row("mail", False, "no server", "set [mail] host: without it nobody is told")
+    yield from _store(settings)
     for name, table in settings.vendors.items():
         parts = urlsplit(str(table.get("base_url", "")))
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -53,6 +58,19 @@ def _checks(client: Client) -> Iterator[dict[str, object]]:
         yield from _kept(client)
     except HinomiError as error:
         yield _row("answers", False, str(error), error.hint or "")
+
+
+def _store(settings: "Settings") -> Iterator[dict[str, object]]:
+    from hinomi.events import open_store
+
+    try:
+        store = open_store(settings)
+    except HinomiError as error:
+        yield _row("store", False, str(error), error.hint or "")
+        return
+    for each in store.diagnose():
+        yield _row(each.check, each.ok, each.found, each.remedy)
+    store.close()
 
 
 def _kept(client: Client) -> Iterator[dict[str, object]]:

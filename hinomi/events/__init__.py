@@ -74,6 +74,15 @@ class Flush:
     blocks: Sequence[tuple[int, Sequence[Event]]] = field(default_factory=list)
 
 
+class Diagnosis(NamedTuple):
+    """One finding of `hinomi doctor`."""
+
+    check: str
+    ok: bool
+    found: str
+    remedy: str = ""
+
+
 class EventStore(Protocol):
     """One implementation."""
 
@@ -105,11 +114,15 @@ class EventStore(Protocol):
         ...
 
     def expire(self, now: str, retention: Mapping[str, int]) -> int:
-        """Drop partitions older than their retention (class → days); return how many went."""
+        """Drop whole days older than their retention (class → days); return how many partitions, or events, went."""
         ...
 
     def maintain(self) -> None:
         """Do what is due once an hour (compaction, checkpoints, cleaning the log), in a child if it is heavy."""
+        ...
+
+    def diagnose(self) -> Iterator[Diagnosis]:
+        """Say whether it can do what it is for; never raises because it is away."""
         ...
 
     def close(self) -> None:
@@ -118,7 +131,10 @@ class EventStore(Protocol):
 
 
 class StoreType(Protocol):
-    """What is registered: opens a store; ``writable`` takes the writer's lock (one process only)."""
+    """What is registered: opens a store; ``writable`` takes the writer's lock (one process only).
+
+    Its ``keys`` are a model of what ``[store]`` says to it alone. Opening connects to nothing.
+    """
 
     def __call__(
         self, settings: Settings, *, writable: bool = False, fields: frozenset[str] = frozenset()

@@ -5,8 +5,6 @@ lock, reads `transaction_version` at its start and after an uncertain commit, an
 it. delta-rs does not fsync: data files, log entry and folders are synced here before `append` returns.
 """
 
-import fcntl
-import json
 import os
 import subprocess
 import sys
@@ -24,19 +22,18 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from hinomi.clock import iso, parse_iso
 from hinomi.errors import ConflictError, HinomiError
 from hinomi.event import Event
-from hinomi.events import Aggregate, Bucket, Flush, Found, Query, stores
+from hinomi.events import Aggregate, Bucket, Diagnosis, Flush, Found, Query, paging, stores
 from hinomi.events.candidate_sql import filter_sql
 from hinomi.events.candidates import Filter
+from hinomi.events.opening import NoKeys, own_keys, writers_lock
 from hinomi.events.rows import batch_of, event_of
 from hinomi.events.sql import aggregate_sql, condition_sql, quote, text
-from hinomi.events.terms import fits
 from hinomi.events.types import CORE, MOST
 from hinomi.settings import Settings
 from hinomi.tenancy import Grant
 
 TABLES = ("events", "egress")
 CHECKPOINT_EVERY = 50
-PAGE = 2000
 
 
 @stores.register("lake")
@@ -44,22 +41,14 @@ class Lake:
     """Delta tables below ``<data>/lake``."""
 
     def __init__(self, settings: Settings, *, writable: bool = False, fields: frozenset[str] = frozenset()):
+        own_keys(NoKeys, settings)
         self.folder = settings.data / "lake"
         self.failpoint: Callable[[str], None] = lambda _: None
         self._retention = settings.store.retention_days
         self._tables: dict[str, DeltaTable] = {}
         more = sorted(name for name in fields if name not in CORE and not name.startswith("sigma."))
         self.columns = (*CORE, *more)[:MOST]
-        self._lock = None
-        if writable:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / "writer.lock").open("a")
-            try:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise ConflictError(
-                    "another process writes this lake", where=self.folder, hint="one storer only"
-                ) from error
+        self._lock = writers_lock(self.folder / "writer.lock", "lake") if writable else None
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -152,38 +141,26 @@ class Lake:
         return [row for batch in pa.table(reader.read_all()).to_batches() for row in batch.to_pylist()]
 
     def search(self, query: Query) -> Found:
-        """Return one page: candidates from the table, the verdict on each in Python."""
-        found: list[Event] = []
-        cursor = query.cursor
-        while len(found) < query.limit:
-            batch = self._page(query, cursor, max(query.limit, 200))
-            for row in batch:
-                event = event_of(row)
-                cursor = json.dumps([event["@timestamp"], event["event.id"]])
-                if fits(event, query.terms):
-                    found.append(event)
-                    if len(found) == query.limit:
-                        return Found(found, cursor)
-            if len(batch) < max(query.limit, 200):
-                return Found(found, None)
-        return Found(found, cursor)
+        """Return one page."""
+        return paging.search(self._page, query)
 
-    def _page(self, query: Query, cursor: str | None, limit: int) -> list[dict[str, Any]]:
+    def _page(self, query: Query, after: paging.After | None, limit: int) -> list[Event]:
         columns = self._names(query.table)
         if not columns:
             return []
         order = "ASC" if query.oldest_first else "DESC"
         where = condition_sql(query, columns)
-        if cursor is not None:
-            moment, event_id = json.loads(cursor)
+        if after is not None:
+            moment, event_id = after
             sign = ">" if query.oldest_first else "<"
             time, identity = quote("@timestamp"), quote("event.id")
             at = f"TIMESTAMP {text(moment)}"
             where += f" AND ({time} {sign} {at} OR ({time} = {at} AND {identity} {sign} {text(event_id)}))"
-        return self._rows(
+        rows = self._rows(
             query.table,
             f"SELECT * FROM {query.table} WHERE {where} ORDER BY {quote('@timestamp')} {order}, {quote('event.id')} {order} LIMIT {limit}",  # noqa: S608
         )
+        return [event_of(row) for row in rows]
 
     def _names(self, name: str) -> set[str]:
         table = self._table(name)
@@ -191,14 +168,7 @@ class Lake:
 
     def scan(self, query: Query) -> Iterator[list[Event]]:
         """Yield everything of a query, a page at a time."""
-        cursor = query.cursor
-        while batch := self._page(query, cursor, PAGE):
-            events = [event_of(row) for row in batch]
-            cursor = json.dumps([events[-1]["@timestamp"], events[-1]["event.id"]])
-            if wanted := [event for event in events if fits(event, query.terms)]:
-                yield wanted
-            if len(batch) < PAGE:
-                return
+        return paging.scan(self._page, query)
 
     def candidates(self, filter: Filter, since: str, until: str, grant: Grant) -> Iterator[list[Event]]:
         """Yield candidates a day at a time, as the table's files give them: nothing is sorted or gathered."""
@@ -214,8 +184,8 @@ class Lake:
             sql = f"SELECT * FROM events WHERE {condition_sql(bounds, columns)} AND {wanted}"  # noqa: S608 - quoted parts
             for batch in QueryBuilder().register("events", table).execute(sql):
                 rows = pa.record_batch(batch).to_pylist()
-                for first in range(0, len(rows), PAGE):
-                    yield [event_of(row) for row in rows[first : first + PAGE]]
+                for first in range(0, len(rows), paging.PAGE):
+                    yield [event_of(row) for row in rows[first : first + paging.PAGE]]
 
     def aggregate(self, aggregate: Aggregate) -> list[Bucket]:
         """Count by columns."""
@@ -260,6 +230,10 @@ class Lake:
                     check=False,
                     timeout=1800,
                 )
+
+    def diagnose(self) -> Iterator[Diagnosis]:
+        """Say where it is; the disk's room is looked at for all of the data folder."""
+        yield Diagnosis("store", True, f"lake in {self.folder}")
 
     def close(self) -> None:
         """Let go of the tables and the writer's lock."""

@@ -6,9 +6,9 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from hinomi.clock import iso, parse_iso
+from hinomi.clock import iso
 from hinomi.event import Event
-from hinomi.events.types import kind_of
+from hinomi.events.types import fitting, kind_of
 
 REST = "hinomi.rest"
 _ARROW = {
@@ -18,30 +18,12 @@ _ARROW = {
     "bool": pa.bool_(),
     "text": pa.string(),
 }
-INT64 = range(-(2**63), 2**63)
 
 
 def schema_of(columns: Sequence[str]) -> pa.Schema:
     """Return the Arrow schema of the columns, the rest, and the partition."""
     fields = [(name, _ARROW[kind_of(name)]) for name in columns]
     return pa.schema([*fields, (REST, pa.string()), ("day", pa.string()), ("retention", pa.string())])
-
-
-def _convert(kind: str, value: Any) -> Any:
-    """Return a value as its column holds it; None if it does not fit."""
-    if kind == "text":
-        return value if isinstance(value, str) else None
-    if kind == "long":
-        return value if isinstance(value, int) and not isinstance(value, bool) and value in INT64 else None
-    if kind == "bool":
-        return value if isinstance(value, bool) else None
-    if kind == "list":
-        return value if isinstance(value, list) and value and all(isinstance(item, str) for item in value) else None
-    try:
-        moment = parse_iso(value)
-    except (ValueError, TypeError):
-        return None
-    return moment if iso(moment) == value else None
 
 
 def batch_of(events: Sequence[Event], columns: Sequence[str], retention: int) -> pa.Table:
@@ -52,7 +34,7 @@ def batch_of(events: Sequence[Event], columns: Sequence[str], retention: int) ->
         rest: Event = {}
         for name, value in event.items():
             kind = kinds.get(name)
-            kept = None if kind is None or value is None else _convert(kind, value)
+            kept = None if kind is None or value is None else fitting(kind, value)
             if kept is None:
                 rest[name] = value
             else:

@@ -1,9 +1,14 @@
-"""Types of ECS fields as the lake keeps them: text unless a name says otherwise.
+"""Types of ECS fields as the stores keep them: text unless a name says otherwise.
 
 ECS has ~2,000 fields; what is a number or a list among those that we write is said here
 (elastic.co/docs/reference/ecs).
 """
 
+from typing import Any
+
+from hinomi.clock import iso, parse_iso
+
+INT64 = range(-(2**63), 2**63)
 LONG = frozenset({
     "process.pid", "process.parent.pid", "process.thread.id", "source.port", "destination.port", "file.size", "event.severity",
     "source.bytes", "destination.bytes", "network.bytes", "process.args_count", "process.parent.args_count", "event.duration", "http.response.status_code", "hinomi.egress.bytes", "hinomi.retention",
@@ -41,3 +46,20 @@ def kind_of(name: str) -> str:
     if name in BOOL:
         return "bool"
     return "long" if name in LONG or name.endswith((".port", ".pid", ".bytes")) else "text"
+
+
+def fitting(kind: str, value: Any) -> Any:
+    """Return a value as its field holds it; None if it does not fit."""
+    if kind == "text":
+        return value if isinstance(value, str) else None
+    if kind == "long":
+        return value if isinstance(value, int) and not isinstance(value, bool) and value in INT64 else None
+    if kind == "bool":
+        return value if isinstance(value, bool) else None
+    if kind == "list":
+        return value if isinstance(value, list) and value and all(isinstance(item, str) for item in value) else None
+    try:
+        moment = parse_iso(value)
+    except (ValueError, TypeError):
+        return None
+    return moment if iso(moment) == value else None

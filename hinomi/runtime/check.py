@@ -5,7 +5,7 @@ from hinomi.collectors.formats import formats
 from hinomi.collectors.framings import framings
 from hinomi.collectors.sources import SourceContext, sources
 from hinomi.errors import ConfigError, Faults, HinomiError
-from hinomi.events import stores
+from hinomi.events import open_store
 from hinomi.playbooks.engine.library import load_library
 from hinomi.runtime.parts import build_adapters, build_channels
 from hinomi.settings import Settings
@@ -29,7 +29,7 @@ def faults_of(settings: Settings) -> list[HinomiError]:
         attempt(f"[sources.{name}] framing", lambda s=source: framings.get(s.framing))
         for wanted in source.formats:
             attempt(f"[sources.{name}] formats", lambda w=wanted: formats.get(w))
-    attempt("[store]", lambda: stores.get(settings.store.kind))
+    attempt("[store]", lambda: open_store(settings).close())
     attempt("[vendors]", lambda: build_adapters(settings))
     attempt("[channels]", lambda: build_channels(settings))
     attempt("[playbooks]", lambda: load_library(settings))

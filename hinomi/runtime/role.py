@@ -15,16 +15,19 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from hinomi import log
 from hinomi.clock import SystemClock
-from hinomi.errors import IntegrityError
+from hinomi.errors import ConfigError, ConflictError, HinomiError, IntegrityError
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.folders import Folders, partitions
 from hinomi.settings import Settings, load_settings
 from hinomi.state import State
 
 PR_SET_PDEATHSIG = 1
+
+T = TypeVar("T")
 
 
 def _die_with_parent() -> None:
@@ -90,7 +93,7 @@ def run_storer(settings: Settings, _: str) -> None:
     """Write the event store until SIGTERM."""
     from hinomi.detections import load
     from hinomi.events import open_store
-    from hinomi.runtime.storer import Storer
+    from hinomi.runtime.storer import Storer, pause_after
     from hinomi.runtime.wake import Waker
 
     stop = _stop_at_signal()
@@ -101,13 +104,32 @@ def run_storer(settings: Settings, _: str) -> None:
         return
     store = open_store(settings, writable=True, fields=load(settings).current().fields)
     store.failpoint = failpoint
-    storer = Storer(settings, names, State(settings.state_url), store)
+    state = State(settings.state_url)
+    storer = _when_there(lambda: Storer(settings, names, state, store), pause_after, stop)
+    if storer is None:
+        return
     waker = Waker(folders.run, "storer")
     _collect_rarely()
     while not stop.is_set():
         if not storer.step():
             waker.wait_blocking(1.0)
     storer.close()
+
+
+def _when_there(open_: Callable[[], T], pause_after: Callable[[int], float], stop: threading.Event) -> T | None:
+    """Open what may be away at first; None if it is to stop before it is there."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            return open_()
+        except (ConfigError, ConflictError, IntegrityError):
+            raise
+        except HinomiError as error:
+            failures += 1
+            pause = pause_after(failures)
+            log.get().error("role.store_away", error=str(error), again_in=pause)
+            stop.wait(pause)
+    return None
 
 
 def run_responder(settings: Settings, _: str) -> None:

@@ -28,6 +28,13 @@ from hinomi.state import State
 
 _block = msgspec.msgpack.Decoder(Block).decode
 FLUSH_BYTES = 16 << 20
+LONGEST_PAUSE = 10.0
+"""Seconds between two tries at a store that is away: so soon after its return it is written again."""
+
+
+def pause_after(failures: int) -> float:
+    """Return the seconds to wait after so many failures in a row."""
+    return float(min(LONGEST_PAUSE, 0.5 * 2 ** min(failures, 10)))
 
 
 @dataclass
@@ -43,6 +50,8 @@ class Lane:
     events: int = 0
     bytes: int = 0
     since: float = 0.0
+    failures: int = 0
+    not_before: float = 0.0
 
 
 @dataclass
@@ -85,9 +94,15 @@ class Storer:
                     self._flush(partition, lane)
         if time.monotonic() - self._maintained > 3600:
             self._maintained = time.monotonic()
+            self._keep_house()
+        return more
+
+    def _keep_house(self) -> None:
+        try:
             self.store.maintain()
             self.store.expire(iso(SystemClock().now()), self._retention())
-        return more
+        except (OSError, HinomiError) as error:
+            log.get().error("storer.housekeeping_failed", error=str(error))  # again in an hour
 
     def _retention(self) -> dict[str, int]:
         classes = {str(self.settings.store.retention_days): self.settings.store.retention_days}
@@ -125,7 +140,7 @@ class Storer:
         return self._directories[version]
 
     def _due(self, lane: Lane) -> bool:
-        if not lane.blocks:
+        if not lane.blocks or time.monotonic() < lane.not_before:
             return False
         store = self.settings.store
         age = time.monotonic() - lane.since
@@ -135,10 +150,13 @@ class Storer:
         try:
             self.store.append(Flush(lane.app_id, lane.blocks))
         except (OSError, HinomiError) as error:
-            log.get().error("storer.append_failed", partition=partition.name, error=str(error))
-            lane.since = time.monotonic()  # again after another flush interval; nothing is lost
+            lane.failures += 1
+            pause = pause_after(lane.failures)
+            log.get().error("storer.append_failed", partition=partition.name, error=str(error), again_in=pause)
+            lane.not_before = time.monotonic() + pause  # nothing is lost: the blocks stay, the position does not move
             return
         failpoint("storer.after_append")
+        lane.failures, lane.not_before = 0, 0.0
         lane.stored = lane.blocks[-1][0]
         lane.blocks, lane.events, lane.bytes = [], 0, 0
         stored = {each.name: each.stored for each in partition.lanes}

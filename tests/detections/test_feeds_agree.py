@@ -1,7 +1,8 @@
-"""The same correlations over files, over the store and on the stream: one result."""
+"""The same rules and correlations over files, over every store and on the stream: one result."""
 
 import json
 import random
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,12 +20,13 @@ from hinomi.detections.offline.correlating import correlated
 from hinomi.detections.offline.files import chunks
 from hinomi.detections.offline.rules import offline
 from hinomi.detections.offline.sweep import Sweeper
-from hinomi.events import Flush, open_store
+from hinomi.events import Flush, open_store, stores
 from hinomi.hits import Hit, RuleInfo
 from hinomi.settings import Rules, Settings
 from hinomi.state import State
 from hinomi.tenancy import Grant
 
+ALWAYS = ("1970-01-01T00:00:00.000000Z", "2100-01-01T00:00:00.000000Z")
 START = datetime(2026, 11, 24, tzinfo=UTC)
 SOURCE = {"product": "windows", "service": "security"}
 
@@ -114,25 +116,102 @@ def on_the_stream(rules: Path, events: list[Any], data: Path) -> list[tuple[str,
     return sorted((hit.rule.title, hit.time, hit.event_id) for hit in found)
 
 
-def over_the_store(ruleset: Any, events: list[Any], folder: Path) -> list[tuple[str, str, str]]:
-    store = open_store(Settings(data=folder), writable=True, fields=ruleset.fields)
+def over_the_store(ruleset: Any, events: list[Any], settings: Settings) -> list[tuple[str, str, str]]:
+    store = open_store(settings, writable=True, fields=ruleset.fields)
     for number in range(3):  # as the storer does it: in parts, none of them in order
         store.append(Flush("a", [(number + 1, events[number::3])]))
     names = [rule.info.id for rule in ruleset.correlations]
-    always = ("1970-01-01T00:00:00.000000Z", "2100-01-01T00:00:00.000000Z")
-    steps = hunt(store, ruleset, names, *always, Grant("t", "", frozenset({"read"})))
+    steps = hunt(store, ruleset, names, *ALWAYS, Grant("t", "", frozenset({"read"})))
     found = sorted((rule.title, event["@timestamp"], event["event.id"]) for step in steps for rule, event in step.hits)
     store.close()
     return found
 
 
-def test_files_store_and_stream_give_the_same_occurrences(rules: Path, file: Path, tmp_path: Path) -> None:
+@pytest.mark.timeout(300)  # the first test that asks for it waits for a server to start
+@pytest.mark.parametrize("kind", [name for name, _ in stores])
+def test_files_store_and_stream_give_the_same_occurrences(
+    kind: str, rules: Path, file: Path, tmp_path: Path, store_settings: Callable[[str, Path], Settings]
+) -> None:
     ruleset = offline([rules])
     swept = over_the_file(ruleset, file)
     assert {title for title, _, _ in swept} == {"many", "hosts", "then_in", "stays", "few", "chain"}
     events = events_of(ruleset, file)
     assert on_the_stream(rules, events, tmp_path / "data") == swept
-    assert over_the_store(ruleset, events, tmp_path / "store") == swept
+    assert over_the_store(ruleset, events, store_settings(kind, tmp_path / "store")) == swept
+
+
+KINDS_OF_RULES = [
+    {"Image|endswith": ["\\PowerShell.exe", "\\ＣＭＤ.exe"]}, {"CommandLine|contains|all": ["-ENC", "名簿"]}, {"CommandLine|re": "(?i).*down.{1,9}string.*"},
+    {"CommandLine|cased|contains": "Invoke"}, {"ParentImage": None}, {"User|startswith": "AOBA\\"}, {"Unheard.Of": "x*y"}, {"ProcessId|gte": 4000},
+    {"Hashes|contains": "SHA1=" + "c" * 40}, {"CommandLine|contains": ["*", "a?b"]}, {"Image|exists": True, "ParentImage|exists": False},
+]  # fmt: skip
+
+
+def processes(chance: random.Random) -> list[dict[str, Any]]:
+    """Processes with odd values: other cases and alphabets, long lines, lists, numbers for texts, nothing at all."""
+    images = [
+        r"C:\Windows\PowerShell.EXE",
+        r"C:\Windows\ＣＭＤ.exe",
+        r"C:\ｃｍｄ.exe",
+        r"D:\powershell.exe",
+        "",
+        r"C:\straße\a.exe",
+        7,
+    ]
+    lines = [
+        "-enc x 名簿",
+        "-ENC 名簿.xlsx",
+        "DOWNLOADSTRING",
+        "download a string",
+        "invoke",
+        "Invoke-It",
+        "*",
+        "a?b",
+        "aXb",
+        "x" * 9000 + "Invoke",
+        ["-enc", "名簿"],
+        12,
+        "İnvoke",
+        "K",
+    ]
+    rows = []
+    for number in range(400):
+        moment = iso(START + timedelta(seconds=chance.randrange(9 * 86400), microseconds=number))
+        row = {"EventID": 1, "Channel": "Microsoft-Windows-Sysmon/Operational", "Computer": "PC-1", "UtcTime": moment, "@timestamp": moment, "EventRecordID": number,
+               "Image": chance.choice(images), "CommandLine": chance.choice(lines), "ProcessId": chance.choice([4, 4000, 2**40, "many"]), "User": chance.choice(["AOBA\\sato", "aoba\\x", "SYSTEM"]),
+               "Hashes": chance.choice(["SHA1=" + "C" * 40, "MD5=" + "d" * 32]), "Unheard.Of": chance.choice(["x1y", "X1Y", "z"])}  # fmt: skip
+        rows.append(row if chance.random() < 0.6 else {**row, "ParentImage": chance.choice(images)})
+    return rows
+
+
+@pytest.mark.timeout(300)
+def test_hunts_on_every_store_find_what_the_stream_finds(
+    tmp_path: Path, store_settings: Callable[[str, Path], Settings]
+) -> None:
+    (tmp_path / "rules").mkdir()
+    found = [
+        {"title": f"rule {n}", "id": f"id-{n}", "level": "low", "logsource": {"product": "windows", "category": "process_creation"}, "detection": {"s": body, "condition": "s"}}
+        for n, body in enumerate(KINDS_OF_RULES)
+    ]  # fmt: skip
+    (tmp_path / "rules" / "all.yml").write_text(
+        "---\n".join(yaml.safe_dump(one, allow_unicode=True) for one in found), encoding="utf-8"
+    )
+    file = tmp_path / "sysmon.ndjson"
+    file.write_text("".join(json.dumps(row) + "\n" for row in processes(random.Random(5))))
+    ruleset: Any = offline([tmp_path / "rules"])
+    events = events_of(ruleset, file)
+    streamed = sorted((info.id, events[index]["event.id"]) for index, info in ruleset.match(events).hits)
+    assert len({rule for rule, _ in streamed}) >= len(KINDS_OF_RULES) - 1
+    for kind, _ in stores:
+        store = open_store(store_settings(kind, tmp_path / kind), writable=True, fields=ruleset.fields)
+        for number in range(3):
+            store.append(Flush("a", [(number + 1, events[number::3])]))
+        hunted = []
+        for one in found:  # each by its own filter
+            steps = hunt(store, ruleset, [one["id"]], *ALWAYS, Grant("t", "", frozenset({"read"})))
+            hunted += [(rule.id, event["event.id"]) for step in steps for rule, event in step.hits]
+        store.close()
+        assert sorted(hunted) == streamed, kind
 
 
 def test_hits_that_do_not_fit_into_memory_come_back_in_order() -> None:
