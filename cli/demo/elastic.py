@@ -69,7 +69,7 @@ class Node:
         try:
             done = subprocess.run(
                 [str(self._script), *words], capture_output=True, text=True, timeout=READY, check=False
-            )  # noqa: S603 - named by who runs it
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HinomiError(f"{self._script} {words[0]}: {error}", hint="see its logs, or give --es-url") from error
         if check and done.returncode:

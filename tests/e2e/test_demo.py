@@ -67,3 +67,14 @@ def test_an_unknown_fault_names_the_known_ones(hinomi: Callable[..., Any]) -> No
     done = hinomi("demo", "--fault", "edr=fire")
     assert done.returncode == 2
     assert "edr=offline" in done.stderr
+
+
+def test_elasticsearch_without_a_node_says_how_to_name_one(
+    hinomi: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HINOMI_ES_NODE", raising=False)
+    monkeypatch.delenv("HINOMI_ES_URL", raising=False)
+    done = hinomi("demo", "--store", "elasticsearch")
+    assert (done.returncode, "--es-url" in done.stderr, "--es-node" in done.stderr) == (2, True, True)
+    done = hinomi("demo", "--store", "elasticsearch", "--es-node", str(tmp_path / "none"))
+    assert (done.returncode, "none is no file" in done.stderr) == (2, True)

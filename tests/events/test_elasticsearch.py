@@ -1,7 +1,9 @@
 """What is Elasticsearch's own: refusals, a server that is full or away, indices that end, the line to it."""
 
+import contextlib
 import http.client
 import json
+import socket
 import ssl
 import threading
 import time
@@ -17,6 +19,8 @@ import trustme
 from hinomi.errors import ConfigError, HinomiError
 from hinomi.event import Event
 from hinomi.events import EventStore, Flush, Query, open_store
+from hinomi.events.candidates import AnyOf, Is
+from hinomi.events.elasticsearch import keeping
 from hinomi.events.elasticsearch.client import ElasticError
 from hinomi.events.elasticsearch.mapping import field_of
 from hinomi.events.query import parse
@@ -51,6 +55,7 @@ class Front:
         self.most = 1 << 30
         self.busy = 0
         self.swallow = ""
+        self.live: set[socket.socket] = set()
         self._tls = tls
         self._server: ThreadingHTTPServer | None = None
         self.open()
@@ -60,6 +65,10 @@ class Front:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+
+            def setup(self) -> None:
+                super().setup()
+                front.live.add(self.connection)
 
             def _pass(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -111,6 +120,10 @@ class Front:
             self._server.shutdown()
             self._server.server_close()
             self._server = None
+        for connection in self.live:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.live.clear()
 
 
 @pytest.fixture
@@ -268,6 +281,51 @@ def test_rules_that_come_later_have_their_fields_indexed_from_then_on(
     body = {"query": {"term": {"registry.path.caseless": "hklm\\run"}}}
     told = elasticsearch.http.post(f"/{store.stream}/_search", json=body).json()
     assert [hit["_source"]["message"] for hit in told["hits"]["hits"]] == ["line 2"]
+
+
+def test_a_rule_may_name_anything_as_a_field(opened: Callable[..., Any]) -> None:
+    names = (
+        "process.name.caseless",
+        "_id",
+        "a..b",
+        ".",
+        " ",
+        "host.ip.text",
+        "hinomi.index.time",
+        "n" * 9000,
+        "a*b",
+        "名前",
+        "a\nb",
+        "two words",
+    )
+    store = opened(fields=names)
+    sent = event(1, **dict.fromkeys(names, "Value"), **{"process.name": "x.exe"})
+    store.append(Flush("a", [(1, [sent])]))
+    for name in names:
+        found = [each for batch in store.candidates(Is(name, "equals", "value"), *ALWAYS, WHO) for each in batch]
+        assert found == [sent], name
+
+
+def test_a_filter_too_large_for_the_server_finds_all_the_same(opened: Callable[..., Any]) -> None:
+    store = opened(fields=tuple(f"f{n}" for n in range(60)))
+    sent = event(1, f3="the word5 itself")
+    store.append(Flush("a", [(1, [sent])]))
+    words = AnyOf(tuple(Is(f"f{field}", "contains", f"word{n}") for field in range(60) for n in range(90)))
+    assert [each for batch in store.candidates(words, *ALWAYS, WHO) for each in batch] == [sent]
+
+
+def test_an_index_that_is_old_is_followed_by_a_new_one(
+    opened: Callable[..., Any], elasticsearch: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened()
+    store.append(Flush("a", [(1, [event(1)])]))
+    store.maintain()
+    monkeypatch.setattr(keeping, "ROLLOVER", {"max_docs": 1})
+    store.maintain()
+    store.append(Flush("a", [(2, [event(2)])]))
+    told = elasticsearch.http.get(f"/_resolve/index/{store.stream}").json()
+    assert len(told["data_streams"][0]["backing_indices"]) == 2
+    assert messages(store) == ["line 1", "line 2"]
 
 
 def test_fields_have_the_types_of_ecs() -> None:

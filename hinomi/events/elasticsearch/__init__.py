@@ -21,7 +21,7 @@ from hinomi.events.candidates import Filter
 from hinomi.events.elasticsearch import asking, counting, creating, keeping
 from hinomi.events.elasticsearch.client import Client, ElasticError, Keys
 from hinomi.events.elasticsearch.documents import bare, document, event_of, micros
-from hinomi.events.elasticsearch.mapping import TIME, mappings, template
+from hinomi.events.elasticsearch.mapping import TIME, indexable, mappings, template
 from hinomi.events.opening import own_keys, writers_lock
 from hinomi.events.types import CORE, MOST, kind_of
 from hinomi.settings import Settings
@@ -45,7 +45,7 @@ class Elasticsearch:
         self._retention, self._shards = settings.store.retention_days, keys.shards
         self._refused = settings.data / "refused.jsonl"
         more = sorted(name for name in fields if name not in CORE and not name.startswith("sigma."))
-        self._kinds = {name: kind_of(name) for name in (*CORE, *more)[:MOST]}
+        self._kinds = {name: kind_of(name) for name in indexable((*CORE, *more)[:MOST])}
         self._prepared = False
         self._sure: dict[str, int] = {}
         self._lock = writers_lock(settings.data / "elasticsearch" / "writer.lock", "event store") if writable else None
@@ -91,7 +91,10 @@ class Elasticsearch:
             "mappings": {"dynamic": False, "properties": {"seq": {"type": "long"}}},
         }
         self._tolerate({400}, "PUT", f"/{self._positions}", index)  # 400: it is there
-        if self._tolerate({400, 404}, "PUT", f"/{self.stream}/_mapping", mappings(self._kinds)) == 400:
+        if (
+            self._tolerate({400, 404}, "PUT", f"/{self.stream}/_mapping?write_index_only=true", mappings(self._kinds))
+            == 400
+        ):
             self._client.call("POST", f"/{self.stream}/_rollover")  # a type has changed: for a new index only
         self._prepared = True
 
@@ -206,7 +209,9 @@ class Elasticsearch:
 
     def maintain(self) -> None:
         """Begin a new index where the present one is old or large."""
-        self._tolerate({404}, "POST", f"/{self.stream}/_rollover", {"conditions": keeping.ROLLOVER})
+        self._tolerate(
+            {400, 404}, "POST", f"/{self.stream}/_rollover", {"conditions": keeping.ROLLOVER}
+        )  # there is none yet
 
     def diagnose(self) -> Iterator[Diagnosis]:
         """Look at the server, its disk, and what it refused."""

@@ -13,6 +13,7 @@ from hinomi.events.elasticsearch.mapping import (
     EGRESS,
     KEPT,
     LONGEST,
+    LONGEST_NAME,
     OPAQUE,
     OWN,
     REFUSED,
@@ -25,7 +26,6 @@ from hinomi.events.types import fitting
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-LONGEST_NAME = 512
 #: What is indexed even of an event that Elasticsearch refuses, so that it is found by tenant, source and host.
 IDENTITY = ("event.id", "event.module", "event.dataset", "hinomi.tenant", "hinomi.source", "hinomi.host.id")
 

@@ -4,7 +4,7 @@
 Fields: elastic.co/docs/reference/ecs.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hinomi.events.types import kind_of
@@ -16,6 +16,7 @@ ASIDE, WIDE, REFUSED, KEPT = f"{OWN}aside", f"{OWN}wide", f"{OWN}refused", f"{OW
 #: Fields without a type of their own, and values of another type than their field's.
 REST = "hinomi.rest"
 
+LONGEST_NAME = 512
 LONGEST = 8191
 """Characters of a value that are indexed: one more of four bytes each, and Lucene refuses the document."""
 CASELESS = {"type": "keyword", "normalizer": "lowercase", "ignore_above": LONGEST, "doc_values": False}
@@ -35,6 +36,26 @@ OWN_FIELDS: dict[str, dict[str, Any]] = {
     KEPT: UNREAD,
     REST: {"type": "flattened", "ignore_above": LONGEST, "depth_limit": 20},
 }
+
+
+def indexable(names: Sequence[str]) -> list[str]:
+    """Return the names that can be fields of an index; rules may name anything."""
+    known = set(names)
+    return [name for name in names if _is_field(name) and not _is_beside(name, known)]
+
+
+def _is_field(name: str) -> bool:
+    parts = name.split(".")
+    own = name == REST or name.startswith(OWN)
+    return (
+        name.isprintable() and len(name) <= LONGEST_NAME and all(map(str.strip, parts)) and name[0] != "_" and not own
+    )
+
+
+def _is_beside(name: str, known: set[str]) -> bool:
+    """Tell whether a field would stand where another is indexed a second time."""
+    parent, _, last = name.rpartition(".")
+    return last in ("caseless", "text") and parent in known
 
 
 def is_ip(name: str) -> bool:
