@@ -67,9 +67,8 @@ class Node:
 
     def _run(self, *words: str, check: bool = True) -> str:
         try:
-            done = subprocess.run(
-                [str(self._script), *words], capture_output=True, text=True, timeout=READY, check=False
-            )
+            command = [str(self._script), *words]  # named by who runs the demo
+            done = subprocess.run(command, capture_output=True, text=True, timeout=READY, check=False)  # noqa: S603
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HinomiError(f"{self._script} {words[0]}: {error}", hint="see its logs, or give --es-url") from error
         if check and done.returncode:

@@ -14,8 +14,8 @@ from hinomi.events.elasticsearch.client import Client, ElasticError
 from hinomi.events.elasticsearch.mapping import REFUSED, RETENTION, TIME
 
 ROLLOVER = {"max_age": "7d", "max_primary_shard_size": "30gb"}
-LEAST = (8, 11)
-"""The oldest version this can work with; the tests run on 9."""
+LEAST = (8, 13)
+"""The oldest version this can work with: before, a `flattened` field broke the flat names after it. The tests run on 9."""
 LONG = 600.0
 """Seconds that deleting one by one may take."""
 
