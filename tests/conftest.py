@@ -237,6 +237,8 @@ class ElasticNode:
 
     def __init__(self, note: Path):
         self._note = note
+        if given := os.environ.get("HINOMI_ES_URL"):  # one that is there already
+            note.write_text(json.dumps({"folder": "", "url": given, "failed": ""}))
         with note.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if not note.exists():
@@ -251,7 +253,7 @@ class ElasticNode:
         folder = Path(tempfile.mkdtemp(prefix="hinomi-es-"))
         folder.chmod(0o755)  # as root it runs as a user of its own
         port = _free_pair()
-        said = note_of(folder, f"http://127.0.0.1:{port}")
+        said = {"folder": str(folder), "url": f"http://127.0.0.1:{port}", "failed": ""}
         self._note.write_text(json.dumps(said))  # before: whatever comes, it is stopped at the end
         command = [str(ES_NODE), "start", "--port", str(port), "--dir", str(folder), "--heap", "1g"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -262,10 +264,6 @@ class ElasticNode:
         """Return settings of an event store of its own on this node."""
         keys = {"kind": "elasticsearch", "url": self.url, "prefix": f"t{uuid.uuid4().hex[:12]}", **more}
         return Settings.model_validate({"data": data, "store": keys})
-
-
-def note_of(folder: Path, url: str) -> dict[str, str]:
-    return {"folder": str(folder), "url": url, "failed": ""}
 
 
 def _free_pair() -> int:
@@ -289,8 +287,8 @@ def _note(config: pytest.Config) -> Path:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Stop the node when the last test is over."""
     if not hasattr(session.config, "workerinput") and (note := _note(session.config)).exists():
-        folder = json.loads(note.read_text())["folder"]
-        subprocess.run([str(ES_NODE), "purge", "--dir", folder], capture_output=True, check=False)
+        if folder := json.loads(note.read_text())["folder"]:
+            subprocess.run([str(ES_NODE), "purge", "--dir", folder], capture_output=True, check=False)
         note.unlink()
 
 

@@ -167,7 +167,7 @@ def test_a_field_that_is_a_value_once_and_an_object_another_time_loses_no_event(
 
 
 def test_what_is_refused_for_good_is_kept_whole_marked_and_found(
-    opened: Callable[..., Any], elasticsearch: Any
+    opened: Callable[..., Any], elasticsearch: Any, capfd: pytest.CaptureFixture[str]
 ) -> None:
     deep: Any = "bottom"
     for _ in range(40):
@@ -182,9 +182,12 @@ def test_what_is_refused_for_good_is_kept_whole_marked_and_found(
         f"/{store.stream}/_search", json={"query": {"exists": {"field": "hinomi.index.refused"}}}
     ).json()
     assert ["depth" in hit["_source"]["hinomi.index.refused"] for hit in marked["hits"]["hits"]] == [True]
-    assert [(found.ok, found.found) for found in store.diagnose() if found.check == "store refusals"] == [
-        (False, "1 events")
+    assert [each.found for each in store.diagnose() if each.check == "store refusals"] == [
+        "1 events, kept; hinomi.index.refused says why"
     ]
+    said = capfd.readouterr()
+    assert "elasticsearch.refused" in said.err + said.out
+    assert "bottom" not in said.err + said.out, "a log line quotes no event"
 
 
 def test_an_event_too_large_for_the_server_is_kept_beside_it(

@@ -120,7 +120,8 @@ class Elasticsearch:
 
     def _keep(self, events: Mapping[str, Event], refused: Sequence[creating.Refused]) -> None:
         """Keep what was refused for good: whole and marked in the index, or beside it if the server takes no such size."""
-        log.get().warning("elasticsearch.refused", events=len(refused), reason=refused[0][2])
+        kinds = sorted({reason.partition(":")[0] for _, _, reason in refused})  # the rest quotes what is in the events
+        log.get().warning("elasticsearch.refused", events=len(refused), kinds=kinds)
         again = []
         for name, status, reason in refused:
             again.append((name, orjson.dumps(bare(events[name], self._retention, reason, whole=status != 413))))
@@ -128,7 +129,9 @@ class Elasticsearch:
                 keeping.beside(self._refused, events[name], reason)
         if left := creating.create(self._client, self.stream, again):
             raise ElasticError(
-                f"{len(left)} events are refused in every form: {left[0][2]}", left[0][1], where=self._client.where
+                f"{len(left)} events are refused in every form: {left[0][2].partition(':')[0]}",
+                left[0][1],
+                where=self._client.where,
             )
 
     # --- reading ----------------------------------------------------------------------------------
