@@ -207,8 +207,8 @@ def test_hunts_on_every_store_find_what_the_stream_finds(
         for number in range(3):
             store.append(Flush("a", [(number + 1, events[number::3])]))
         hunted = []
-        for one in found:  # each by its own filter
-            steps = hunt(store, ruleset, [one["id"]], *ALWAYS, Grant("t", "", frozenset({"read"})))
+        for number in range(len(found)):  # each by its own filter
+            steps = hunt(store, ruleset, [f"id-{number}"], *ALWAYS, Grant("t", "", frozenset({"read"})))
             hunted += [(rule.id, event["event.id"]) for step in steps for rule, event in step.hits]
         store.close()
         assert sorted(hunted) == streamed, kind

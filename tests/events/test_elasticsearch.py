@@ -246,6 +246,26 @@ def test_an_answer_that_is_lost_doubles_nothing_even_after_a_rollover(
     assert messages(store) == ["line 1", "line 2", "line 3", "line 4"]
 
 
+def test_a_writer_that_ends_between_events_and_position_doubles_nothing(
+    opened: Callable[..., Any], elasticsearch: Any
+) -> None:
+    class Killed(Exception):
+        pass
+
+    def kill(point: str) -> None:
+        raise Killed(point)
+
+    store = opened()
+    store.failpoint = kill
+    with pytest.raises(Killed, match="after_events"):
+        store.append(Flush("a", [(1, [event(1), event(2)])]))
+    assert store.position("a") == 0
+    assert elasticsearch.http.post(f"/{store.stream}/_rollover").status_code == 200
+    store = opened()
+    store.append(Flush("a", [(1, [event(1), event(2)]), (2, [event(3)])]))
+    assert messages(store) == ["line 1", "line 2", "line 3"]
+
+
 def test_times_from_the_first_year_to_the_last_are_kept_to_the_microsecond(opened: Callable[..., Any]) -> None:
     times = [
         "0001-01-01T00:00:00.000001Z", "1601-01-01T00:00:00.000000Z", "1969-12-31T23:59:59.999999Z", "2026-11-20T01:00:00.000001Z",

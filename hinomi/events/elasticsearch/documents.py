@@ -99,7 +99,8 @@ def event_of(found: Mapping[str, Any]) -> Event:
         event: Event = orjson.loads(kept)
         return event
     event = {name: value for name, value in found.items() if name != REST and not name.startswith(OWN)}
-    return event | found.get(REST, {})
+    event.update(found.get(REST, {}))
+    return event
 
 
 def lines(documents: Sequence[tuple[str, bytes]]) -> bytes:
