@@ -94,6 +94,8 @@ def summary(stage: Stage, seen: Seen, reports_to: Path | None) -> Record:
         "isolation_requests": len(asked), "host": _host(stage, host), "incidents": [_incident(row) for row in said["incidents"]],
         "paged": sorted({line["who"] for line in seen.lines if line["event"] == "paged"}),
         "reminded": sum(line["event"] == "mail" and line["template"] == "receipt_reminder" for line in seen.lines),
+        "web_filter": seen.web_filter,
+        "pressed": [{"step": step.id, "by": step.by} for step in seen.steps if step.via == "slack"],
         "reports": found, "audit": said["audit"], "events_by_dataset": counted,
     }  # fmt: skip
 

@@ -2,14 +2,16 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
 from hinomi.cli.demo.flow import Step, finished, steps_of
 from hinomi.cli.demo.pages import ask
+from hinomi.cli.demo.scenes import SERVER
 from hinomi.cli.demo.stage import Stage
+from hinomi.cli.demo.world import DOORS
 from hinomi.errors import HinomiError
 
 LOOK = 0.25
@@ -35,6 +37,8 @@ class Seen:
     steps: list[Step] = field(default_factory=lambda: steps_of(None, None))
     accepted: int = 0
     stored: int = 0
+    web_filter: int = 0
+    """Stored lines of the web filter about the malware's server."""
 
 
 class Conductor:
@@ -108,7 +112,7 @@ class Conductor:
         changed = steps != self.seen.steps or len(lines) != len(self.seen.lines)
         self.seen.lines, self.seen.incident, self.seen.run, self.seen.steps = lines, incident, run, steps
         sent = [line for line in lines if line["event"] == "sent"]
-        self.seen.sent = {name: sent[-1][name] for name in ("oplog", "winlog", "edr")} if sent else {}
+        self.seen.sent = {name: sent[-1][name] for name in DOORS} if sent else {}
         if changed:
             self._on_change(self.seen)
 
@@ -142,13 +146,14 @@ class Conductor:
         while time.monotonic() < deadline:
             self.stage.alive()
             self.seen.sent = quiet
-            stored = self.stored(quiet)
+            stored = self._count("")
             if stored != self.seen.stored:
                 self.seen.stored = stored
                 self._on_change(self.seen)
             if stored >= wanted:
-                return
+                break
             time.sleep(1.0)
+        self.seen.web_filter = self._count(f"event.dataset=ifilter.access destination.ip={SERVER}")
 
     def _quiet(self) -> dict[str, int]:
         """Wait until the players stopped sending; return what they sent in all."""
@@ -157,11 +162,11 @@ class Conductor:
         while time.monotonic() < deadline:
             for line in self.stage.players.lines[mark - 1 :]:
                 if line["event"] == "sent" and line.get("final"):
-                    return {name: int(line[name]) for name in ("oplog", "winlog", "edr")}
+                    return {name: int(line[name]) for name in DOORS}
             time.sleep(0.1)
         raise HinomiError("the players do not stop", where=self.stage.outside / "players.log", hint="its log says why")
 
-    def stored(self, _sent: Mapping[str, int]) -> int:
-        """Return how many records the event store holds."""
-        body = json.dumps({"since": "2d"}).encode()
+    def _count(self, query: str) -> int:
+        """Return how many of the stored events fit."""
+        body = json.dumps({"query": query, "since": "2d"}).encode()
         return sum(int(row["count"]) for row in self._ask("POST", "events/count", body)["items"])

@@ -23,13 +23,14 @@ DID_NOT = "did not happen"
 
 @dataclass(frozen=True)
 class Step:
-    """One of the eleven: its due and done times (ISO, UTC), who did it, and its state."""
+    """One of the eleven: its due and done times (ISO, UTC), who did it, its state, and by which door it was answered."""
 
     id: str
     due: str | None = None
     done: str | None = None
     by: str | None = None
     state: str = DID_NOT
+    via: str = ""
 
     @property
     def over(self) -> bool:
@@ -38,7 +39,7 @@ class Step:
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON can hold it."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "via"}
 
 
 def steps_of(incident: Mapping[str, Any] | None, run: Mapping[str, Any] | None) -> list[Step]:
@@ -56,6 +57,8 @@ def steps_of(incident: Mapping[str, Any] | None, run: Mapping[str, Any] | None) 
                 found[wait["flow"]] = _of_receipt(wait)
             elif wait["kind"] == "report" and wait["flow"] and found[wait["flow"]].over:
                 found[wait["flow"]] = replace(found[wait["flow"]], by=wait["by"])
+            elif wait["flow"] and wait["decisions"] and found[wait["flow"]].over:
+                found[wait["flow"]] = replace(found[wait["flow"]], via=wait["decisions"][-1]["via"])
     return [found[number] for number in STEPS]
 
 

@@ -1,4 +1,4 @@
-"""A school day of normal work, from a seed: SKYSEA operation-log rows and Windows events with true timestamps.
+"""A school day of normal work, from a seed: SKYSEA operation-log rows, Windows events, a web filter's lines, truly timed.
 
 SKYSEA: CSV in CP932, 91 columns, local time; positions as in the format's page (0-based: 0 machine, 2 host, 5 user,
 7 time, 8 kind, 17 operation, 19 path, 25 copy target …). Windows: flat JSON as log agents send it (Sysmon, Security).
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
+from hinomi.cli.demo import webfilter
 from hinomi.cli.demo.world import Device, Person, World
 
 JST = timezone(timedelta(hours=9))
@@ -66,7 +67,7 @@ FILES = (
 
 @dataclass(frozen=True)
 class Item:
-    """One record and the door it goes through: ``oplog`` (a CSV row) or ``winlog`` (a JSON line)."""
+    """One record and the door it goes through: ``oplog`` (a CSV row), ``winlog`` (a JSON line), ``swg`` (a web filter's line)."""
 
     at: datetime
     door: str
@@ -153,8 +154,11 @@ class SchoolDay:
     def one(self, at: datetime, door: str) -> Item:
         """Return one event of somebody's work."""
         device, person = self._chance.choice(self._desks)
-        make = self._operation if door == "oplog" else self._windows
+        make = {"oplog": self._operation, "winlog": self._windows, "swg": self._browsing}[door]
         return Item(at, door, make(device, person, at))
+
+    def _browsing(self, device: Device, person: Person, at: datetime) -> str:
+        return webfilter.browsing(device, person, at, self._chance)
 
     # --- operation log ----------------------------------------------------------------------------
 

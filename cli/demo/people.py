@@ -1,6 +1,7 @@
-"""What people do when mail comes: open the link and press the button, fill in their report, decide, approve.
+"""What people do when they are told: open the link in a mail and press its button, fill in their report, press in Slack.
 
-They know their mailbox, the links in it, and (the operator) the API with a key. One teacher waits for the reminder.
+They know their mailbox, the links in it, and (the operator) a channel in Slack and the API with a key. One teacher
+waits for the reminder.
 """
 
 import json
@@ -24,6 +25,11 @@ PAGES = ("isolation_failed", "action_failed", "host_offline")
 #: Who presses the button for a group, and who writes its reports: one of several holders acts, as in a school.
 PRESSES = ("teacher", "principal", "board", "operator")
 WRITES = ("teacher", "vice_principal", "operator")
+#: A button of the operators' channel → where the API lists what it is asked for; the steps an operator answers here.
+ASKED = {"実際の被害（検知は正しい）": "decisions?state=open", "承認": "approvals?state=open"}
+BY_OPERATOR = (6, 8)
+CHAT_LOOK, THINKS = 0.3, 0.7
+"""Seconds between two looks at the channel, and between a look and a press."""
 EDR_WAIT = 8.0
 """Seconds the operator waits for the EDR's own alert before the detection is confirmed without it."""
 
@@ -122,16 +128,47 @@ class Api:
         return json.loads(answer.text)
 
 
+class Chat:
+    """The operators' channel in Slack, as its members have it before them."""
+
+    def __init__(self, base: str, secret: str):
+        self._base, self._headers = base, {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = ask(method, f"{self._base}/{path}", json.dumps(body).encode() if body else None, self._headers)
+        if answer.status >= 400:
+            raise OSError(f"Slack: {path}: answer {answer.status}: {answer.text[:200]}")
+        return json.loads(answer.text)
+
+    def buttons(self) -> set[str]:
+        """Return what can be pressed now."""
+        blocks = [block for message in self._ask("GET", "state")["messages"] for block in message.get("blocks", ())]
+        elements = [e for block in blocks if block["type"] == "actions" for e in block["elements"]]
+        return {element["text"]["text"] for element in elements if element["type"] == "button"}
+
+    def press(self, label: str, member: str) -> None:
+        """Press a button; Slack signs it and sends it on.
+
+        Raises:
+            OSError: If it was not taken.
+        """
+        answer = self._ask("POST", "click", {"label": label, "user": member})
+        if answer["status"] != 200:
+            raise OSError(f"Slack: 「{label}」: answer {answer['status']}: {answer['body'][:200]}")
+
+
 class People:
     """Everybody with a mailbox."""
 
-    def __init__(self, world: World, folder: Path, api: Api, tell: Callable[..., None]):
+    def __init__(self, world: World, folder: Path, api: Api, chat: Chat, tell: Callable[..., None]):
         self._by_address = {address.lower(): p for p in world.people for address in (p.mail, p.mail_off) if address}
-        self._folder, self._api, self._tell = folder, api, tell
+        self._folder, self._api, self._chat, self._tell = folder, api, chat, tell
         self._seen: set[str] = set()
         self._handled: set[str] = set()
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._looking: dict[str, float] = {}
+        self._next_look = 0.0
+        self._pressed: set[str] = set()
 
     def look(self) -> None:
         """Read new mail and do what is due."""
@@ -139,6 +176,10 @@ class People:
             if path.name not in self._seen:
                 self._seen.add(path.name)
                 self._receive(read(path))
+        try:
+            self._look_at_chat()
+        except (OSError, HTTPException) as error:
+            self._tell("trouble", what=f"{type(error).__name__}: {error}")
         now = time.monotonic()
         due = [item for item in self._later if item[0] <= now]
         self._later = [item for item in self._later if item[0] > now]
@@ -162,11 +203,7 @@ class People:
             return
         if mail.template in PAGES:
             self._tell("paged", who=person.id, role=person.role, template=mail.template)
-        if mail.template == "decision_request" and person.id == "soc-operator01":
-            self._soon(0.8, self._decide)
-        elif mail.template == "approval_request" and person.id == "soc-operator01":
-            self._soon(0.6, self._approve)
-        elif mail.kind and self._acts(person, mail):
+        if mail.kind and self._acts(person, mail):
             self._handled.add(mail.link)
             self._soon(0.5 if mail.kind != "f" else 1.0, lambda: self._open(person, mail))
 
@@ -192,29 +229,33 @@ class People:
 
     # --- the operator -----------------------------------------------------------------------------
 
-    def _decide(self) -> None:
-        for wait in self._api.call("GET", "decisions?state=open")["items"]:
-            if "true_positive" not in (wait["options"] or ()):
-                continue
-            first = self._looking.setdefault(wait["id"], time.monotonic())
-            if not self._edr_agrees(wait["incident"]) and time.monotonic() - first < EDR_WAIT:
-                self._soon(0.5, self._decide)
-                return
-            self._api.call("POST", f"incidents/{wait['incident']}/assign", {"assignee": "soc-operator01"})
-            reason = "EDRの検知とプロセスの記録が一致。文書から起動したPowerShellを確認。"
-            self._api.call("POST", f"decisions/{wait['id']}", {"choice": "true_positive", "reason": reason})
-            self._tell("act", who="soc-operator01", role="operator", what="confirmed", template="decision_request")
+    def _look_at_chat(self) -> None:
+        """Press what the operators' channel asks for, once somebody has thought about it."""
+        if time.monotonic() < self._next_look:
+            return
+        self._next_look = time.monotonic() + CHAT_LOOK
+        for label in self._chat.buttons() & ASKED.keys():
+            for wait in self._api.call("GET", ASKED[label])["items"]:
+                if wait["flow"] in BY_OPERATOR and wait["id"] not in self._pressed and self._sure(wait):
+                    self._press(label, wait)
+                    self._pressed.add(wait["id"])
+
+    def _sure(self, wait: dict[str, Any]) -> bool:
+        since = time.monotonic() - self._looking.setdefault(wait["id"], time.monotonic())
+        if wait["kind"] != "decision":
+            return since >= THINKS
+        return since >= THINKS and (self._edr_agrees(wait["incident"]) or since >= EDR_WAIT)
+
+    def _press(self, label: str, wait: dict[str, Any]) -> None:
+        operator = next(person for person in self._by_address.values() if person.id == "soc-operator01")
+        if wait["kind"] == "decision":
+            self._api.call("POST", f"incidents/{wait['incident']}/assign", {"assignee": operator.id})
+        self._chat.press(label, operator.chat)
+        self._tell("act", who=operator.id, role=operator.role, what=f"pressed 「{label}」 in Slack", template="")
 
     def _edr_agrees(self, incident: str) -> bool:
         alerts = self._api.call("GET", f"incidents/{incident}").get("alerts", [])
         return any(str(alert.get("rule_id", "")).startswith("vendor:") for alert in alerts)
-
-    def _approve(self) -> None:
-        for wait in self._api.call("GET", "approvals?state=open")["items"]:
-            if wait["flow"] == 8:
-                reason = "スキャンで新しい検知なし。学校へ連絡済み。"
-                self._api.call("POST", f"approvals/{wait['id']}", {"choice": "approve", "reason": reason})
-                self._tell("act", who="soc-operator01", role="operator", what="approved", template="approval_request")
 
     def take(self, host: str) -> bool:
         """Take the incident of the copied file over, once it is there; tell whether it was."""

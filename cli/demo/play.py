@@ -78,6 +78,10 @@ def wrongs(found: dict[str, Any], options: Options, code: int) -> list[str]:
         wrong += [f"step {step['id']}: {step['state']}" for step in found["steps"] if step["done"] is None]
         if found["isolation_requests"] != 1:
             wrong.append(f"{found['isolation_requests']} isolation requests, not one")
+        if not found["web_filter"]:
+            wrong.append("the web filter's lines of the download are not stored")
+        if not found["pressed"]:
+            wrong.append("no button was pressed in Slack")
         if not found["reminded"]:
             wrong.append("no receipt needed its reminder")
     elif not found["paged"]:

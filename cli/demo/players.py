@@ -15,17 +15,20 @@ import sys
 import threading
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from hinomi.cli.demo import scenes
 from hinomi.cli.demo.generator import SchoolDay, header
 from hinomi.cli.demo.pages import ask
-from hinomi.cli.demo.people import Api, People
-from hinomi.cli.demo.world import Device, Person, from_dict
+from hinomi.cli.demo.people import Api, Chat, People
+from hinomi.cli.demo.webfilter import Sender
+from hinomi.cli.demo.world import DOORS, Device, Person, from_dict
 
 BATCH = 1000
+BROWSED = 300
+"""Requests of the last half hour that the web filter sends when the day begins."""
 LIVELY = 0.1
 """Seconds between two events of those who just go on working."""
 
@@ -79,7 +82,7 @@ class Players:
         self.plan = plan
         self.world = from_dict(plan["world"])
         self.day = SchoolDay(self.world, plan["seed"], datetime.fromisoformat(plan["now"]))
-        self.sent = {"oplog": 0, "winlog": 0, "edr": 0}
+        self.sent = dict.fromkeys(DOORS, 0)
         self._file = Path(plan["oplog"]).open("ab")  # noqa: SIM115 - open for the whole day
         self._waiting: list[str] = []
         self._taken = False
@@ -90,6 +93,11 @@ class Players:
         self._file.write("".join(rows).encode("cp932"))
         self._file.flush()
         self.sent["oplog"] += len(rows)
+
+    def syslog(self, lines: list[str]) -> None:
+        """Send lines of the web filter."""
+        self.filter.send(lines, datetime.now(UTC))
+        self.sent["swg"] += len(lines)
 
     def history(self) -> None:
         """Write the hours before now: the log file at once, the Windows events later, by HTTP."""
@@ -134,7 +142,9 @@ class Players:
     def _go(self, order: dict[str, Any]) -> None:
         self.ingest = Ingest(order["ingest"], order["ingest_key"])
         self._control, self._secret = order["control"], order["control_secret"]
-        self.people = People(self.world, Path(self.plan["mail"]), Api(order["api"], order["operator_key"]), tell)
+        self.filter = Sender(order["syslog"], lambda what: tell("trouble", what=what))
+        api, chat = Api(order["api"], order["operator_key"]), Chat(order["chat"], order["chat_secret"])
+        self.people = People(self.world, Path(self.plan["mail"]), api, chat, tell)
         self._door("alerts", [scenes.old_alert(self.world.devices[5], datetime.now(UTC))])
         self.sent["edr"] += 1
         for start in range(0, len(self._waiting), BATCH):
@@ -143,7 +153,13 @@ class Players:
             self.sent["winlog"] += len(part)
             tell("sent", **self.sent)
         self._waiting = []
+        self.syslog(self._browsed())
         tell("caught_up", **self.sent)
+
+    def _browsed(self) -> list[str]:
+        now = datetime.now(UTC)
+        moments = (now - timedelta(seconds=6 * n) for n in range(BROWSED, 0, -1))
+        return [self.day.one(moment, "swg").line for moment in moments]
 
     def _door(self, name: str, body: Any) -> None:
         headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
@@ -152,9 +168,11 @@ class Players:
             raise SystemExit(f"the simulator's control door answers {answer.status}: {answer.text[:200]}")
 
     def _work_on(self) -> None:
-        item = self.day.one(datetime.now(UTC), random.choice(("oplog", "winlog")))  # noqa: S311 - play
+        item = self.day.one(datetime.now(UTC), random.choice(("oplog", "winlog", "swg")))  # noqa: S311 - play
         if item.door == "oplog":
             self.write([item.line])
+        elif item.door == "swg":
+            self.syslog([item.line])
         else:
             self.ingest.send([item.line])
             self.sent["winlog"] += 1
@@ -173,12 +191,15 @@ class Players:
         if self.plan["fault"]:
             times = 1 if self.plan["fault"] == "timeout-after-accept" else None
             self._door("faults", {"kind": self.plan["fault"], "machine": device.machine, "times": times})
+        self.syslog(scenes.download(device, person, datetime.now(UTC)))
+        tell("scene", what="download", host=device.id, who=person.id)
         lines = scenes.before(device, person, datetime.now(UTC))
         self.ingest.send(lines)
         tree = scenes.tree(device, person, datetime.now(UTC))
         sent = self.ingest.send(tree[:1])
         tell("scene", what="malware", host=device.id, machine=device.machine, who=person.id, last_byte_ns=sent)
         self.ingest.send(tree[1:])
+        self.syslog(scenes.fetched(device, person, datetime.now(UTC)))
         self.sent["winlog"] += len(lines) + len(tree)
         time.sleep(0.7)
         self._door("alerts", [scenes.alert(device, person, datetime.now(UTC))])

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+CHANNEL = "C0SOC"
 _UNITS = {"m": 1, "h": 60, "d": 24 * 60}
 _DURATION = re.compile(r"(?<=[ \[])(\d+)([mhd])(?=[,}\]])")
 NOTE = """\
@@ -16,7 +17,7 @@ def quickened(playbook: str) -> str:
     return NOTE + _DURATION.sub(lambda found: f"{int(found[1]) * _UNITS[found[2]]}s", playbook)
 
 
-def settings(ports: Mapping[str, int], client_id: str, client_secret: str, store: str = "") -> str:
+def settings(ports: Mapping[str, int], edr: Mapping[str, str], slack: Mapping[str, str], store: str = "") -> str:
     """Return the settings file of the sample tenant; ``store`` are lines for where events are kept."""
     return f"""\
 # hinomi: settings of the sample tenant (hinomi demo). An ordinary file: hinomi serve --config THIS carries on with it.
@@ -37,14 +38,21 @@ host = "127.0.0.1"                  # the demo's own mail server
 port = {ports["mail"]}
 sender = "hinomi@soc.example"
 
+[channels.slack]                    # the demo's simulator of Slack: what is asked of the operator has buttons there
+base_url = "http://127.0.0.1:{ports["slack"]}/api/"
+token = "{slack["token"]}"
+signing_secret = "{slack["signing_secret"]}"
+channel = "{CHANNEL}"
+roles = ["operator"]
+
 [playbooks]
 folders = ["playbooks"]             # external-malware with seconds for minutes; it wins over the shipped one
 
 [vendors.defender]                  # the demo's simulator of Microsoft Defender for Endpoint
 base_url = "http://127.0.0.1:{ports["edr"]}"
 token_url = "http://127.0.0.1:{ports["edr"]}/oauth2/v2.0/token"
-client_id = "{client_id}"
-client_secret = "{client_secret}"
+client_id = "{edr["id"]}"
+client_secret = "{edr["secret"]}"
 timeout = 4.0                       # default 10: the demo does not wait long for an answer that never comes
 
 [sources.oplog]                     # endpoint operation log, appended to while it is tailed
@@ -63,6 +71,13 @@ name = "Windowsのイベントログ"
 formats = ["windows.eventlog"]
 tenant = "kita/aoba"
 trusted_for_containment = true
+
+[sources.swg]                       # the web filter's access log, by syslog over TCP
+kind = "syslog"
+listen = "127.0.0.1:{ports["syslog"]}"
+allow = ["127.0.0.0/8"]
+formats = ["ifilter.access"]
+tenant = "kita/aoba"
 
 [sources.edr]                       # the EDR's alerts, pulled with a cursor
 kind = "pull"

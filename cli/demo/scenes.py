@@ -4,7 +4,9 @@ import base64
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
+from hinomi.cli.demo import webfilter
 from hinomi.cli.demo.generator import OFFICE, SYSMON, process, row, windows
 from hinomi.cli.demo.world import Device, Person
 
@@ -20,6 +22,16 @@ def _home(person: Person) -> str:
     return f"C:\\Users\\{person.account.rpartition(chr(92))[2]}"
 
 
+def download(device: Device, person: Person, now: datetime) -> list[str]:
+    """Return what the web filter sees of it: a page nobody has complained about yet, and the document."""
+    page = f"http://{SERVER}/annai"
+    more = {"server": f"{SERVER}:80", "size": 48_128, "mime": "application/vnd.ms-word.document.macroEnabled.12"}
+    return [
+        webfilter.of(device, person, now, page, server=f"{SERVER}:80"),
+        webfilter.of(device, person, now, f"{page}/{quote(DOCUMENT)}", referrer=page, **more),
+    ]
+
+
 def before(device: Device, person: Person, now: datetime) -> list[str]:
     """Return what precedes it: the download, and Word opening it. Nothing in it is forbidden."""
     document = f"{_home(person)}\\Downloads\\{DOCUMENT}"
@@ -31,6 +43,14 @@ def before(device: Device, person: Person, now: datetime) -> list[str]:
         process(device, person, now + timedelta(milliseconds=300), WORD, command, "C:\\Windows\\explorer.exe", Description="Microsoft Word",
                 Company="Microsoft Corporation", OriginalFileName="WinWord.exe"),
     ]  # fmt: skip
+
+
+def fetched(device: Device, person: Person, now: datetime) -> list[str]:
+    """Return what the web filter sees of the script: what PowerShell fetches."""
+    agent = "Mozilla%2F5.0+%28Windows+NT%3B+Windows+NT+10.0%3B+ja-JP%29+WindowsPowerShell%2F5.1.26100.1"
+    return [
+        webfilter.of(device, person, now, f"http://{SERVER}/a", mime="text/plain", server=f"{SERVER}:80", agent=agent)
+    ]
 
 
 def tree(device: Device, person: Person, now: datetime) -> list[str]:

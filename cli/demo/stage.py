@@ -169,8 +169,12 @@ class Stage:
         return child
 
     def _outside(self) -> None:
-        """Start the EDR's simulator, the mail server and the players; write the settings that name them."""
+        """Start the simulators of the EDR and of Slack, the mail server, the players; write the settings that name them."""
+        ports = {name: free_port() for name in ("api", "ingest", "syslog")}
+        self.api, self._ingest, self._syslog = (f"127.0.0.1:{port}" for port in ports.values())
+        self.api = f"http://{self.api}"
         self._edr = {"id": "hinomi-demo", "secret": secrets.token_hex(24), "control": secrets.token_hex(24)}
+        self._slack = {name: secrets.token_hex(24) for name in ("token", "signing_secret", "control")}
         machines = [
             {"id": d.machine, "computerDnsName": f"{d.name.lower()}.aoba.local", "lastIpAddress": d.ip}
             for d in self.world.devices
@@ -180,15 +184,19 @@ class Stage:
             "edr", "-m", "hinomi.playbooks.vendors.defender.simulator", "--journal", str(self.journal), "--client-id", self._edr["id"],
             "--client-secret", self._edr["secret"], "--control-secret", self._edr["control"], "--machines", str(self.outside / "machines.json"),
         )  # fmt: skip
+        slack = self._child(
+            "slack", "-m", "hinomi.playbooks.channels.slack.simulator", "--journal", str(self.outside / "slack-journal.jsonl"), "--channel", sample.CHANNEL,
+            "--token", self._slack["token"], "--signing-secret", self._slack["signing_secret"], "--control-secret", self._slack["control"],
+            "--interactions", f"{self.api}/slack/interactions",
+        )  # fmt: skip
         mailbox = self._child("mailbox", "-m", "hinomi.cli.demo.mailbox", "--folder", str(self.outside / "mail"))
         self.players = self._child("players", "-m", "hinomi.cli.demo.players", str(self._plan()))
         ready = simulator.first("port")
         self._control = f"http://127.0.0.1:{ready['control_port']}"
-        ports = {"api": free_port(), "ingest": free_port(), "mail": mailbox.first("port")["port"], "edr": ready["port"]}
-        self.api, self._ingest = f"http://127.0.0.1:{ports['api']}", f"127.0.0.1:{ports['ingest']}"
-        self.config.write_text(
-            sample.settings(ports, self._edr["id"], self._edr["secret"], self._store), encoding="utf-8"
-        )
+        told = slack.first("port")
+        self._chat = f"http://127.0.0.1:{told['control_port']}"
+        ports |= {"mail": mailbox.first("port")["port"], "edr": ready["port"], "slack": told["port"]}
+        self.config.write_text(sample.settings(ports, self._edr, self._slack, self._store), encoding="utf-8")
 
     def _plan(self) -> Path:
         plan = {
@@ -227,7 +235,7 @@ class Stage:
         )
         self.players.order(
             "go", ingest=self._ingest, ingest_key=ingest["key"], api=self.api, operator_key=operator["key"], control=self._control,
-            control_secret=self._edr["control"],
+            control_secret=self._edr["control"], syslog=self._syslog, chat=self._chat, chat_secret=self._slack["control"],
         )  # fmt: skip
 
     def _key(self, name: str, *more: str) -> dict[str, Any]:
@@ -267,7 +275,7 @@ class Stage:
             self.players.order("stop")
         self.players.end(term=False)
         sent = [line for line in self.players.lines if line["event"] == "sent"]
-        return {name: int(sent[-1][name]) if sent else 0 for name in ("oplog", "winlog", "edr")}
+        return {name: int(sent[-1][name]) if sent else 0 for name in world.DOORS}
 
     def end(self) -> int:
         """End what still runs, serve first and by SIGTERM; return the exit code of serve."""

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+#: The doors through which events come.
+DOORS = ("oplog", "winlog", "swg", "edr")
 PREFECTURE, MUNICIPALITY = "kita", "kita/aoba"
 SCHOOLS = {
     "kita/aoba/higashi-es": ("東小学校", "h", "higashi-es"),
@@ -50,6 +52,8 @@ class Person:
     phone: str = ""
     language: str = "ja"
     account: str = ""
+    chat: str = ""
+    """Member of the operators' Slack."""
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,9 @@ class _Maker:
             at_home = f"{romaji}@phone.example" if tenant else ""
             phone = f"0{len(self.world.people) + 10}-555-{number:04d}"
             account = f"AOBA\\{romaji}" if tenant else romaji
+            chat = f"U0SOC{number:02d}" if role == "operator" else ""
             self.world.people.append(
-                Person(ref, tenant, name, role, f"{ref}@{domain}", at_home, phone, account=account)
+                Person(ref, tenant, name, role, f"{ref}@{domain}", at_home, phone, account=account, chat=chat)
             )
 
     def devices(self, tenant: str, letter: str, net: int) -> None:
@@ -153,7 +158,9 @@ def write_csv(world: World, folder: Path) -> None:
     tenants += [(path, f"青葉市立{name}", "school") for path, (name, _, _) in SCHOOLS.items()]
     _write(folder / "tenants.csv", ("path", "name", "kind"), tenants)
     columns = ("id", "tenant", "name", "role", "mail", "mail_off", "phone", "language")
-    people = [(*(getattr(p, c) for c in columns), p.account) for p in world.people]
+    people = [
+        (*(getattr(p, c) for c in columns), p.account + (f";slack:{p.chat}" if p.chat else "")) for p in world.people
+    ]
     _write(folder / "people.csv", (*columns, "accounts"), people)
     devices = [
         (d.id, d.tenant, d.name, d.asset_no, d.owner, "yes" if d.protected else "no", f"defender={d.machine}")

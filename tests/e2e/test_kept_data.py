@@ -98,6 +98,28 @@ def test_the_day_goes_from_the_line_to_the_report_received_by_the_board(day: Day
     assert found["reminded"] >= 1
 
 
+def test_the_web_filter_saw_the_download_over_syslog(day: Day) -> None:
+    assert day.found["web_filter"] == 3
+    query = "event.dataset=ifilter.access file.name=校外研修のご案内.docm"
+    (seen,) = day.json("events", "search", query, "--since", "2d")
+    assert (seen["hinomi.source"], seen["log.syslog.appname"]) == ("swg", "ifilter")
+    assert seen["hinomi.host.id"] == day.found["host"]["id"]
+    assert seen["@timestamp"] <= day.found["steps"][0]["done"]
+    assert day.found["events_by_dataset"]["ifilter.access"] > 300
+
+
+def test_the_operator_confirms_and_releases_by_buttons_in_slack(day: Day) -> None:
+    assert day.found["pressed"] == [{"step": step, "by": "person:soc-operator01"} for step in ("6", "8")]
+    assert day.said.count(" in Slack\n") == 2
+    acts = [json.loads(record) for _, record, _ in day.records()]
+    decided = [act for act in acts if act["act"] in ("decision.decide", "approval.decide")]
+    assert {(act["actor"], act["detail"]["via"]) for act in decided} == {("person:soc-operator01", "slack")}
+    journal = [json.loads(line) for line in (day.folder / "outside" / "slack-journal.jsonl").read_text().splitlines()]
+    cards = [e for e in journal if e["method"] == "chat.postMessage" and "thread_ts" not in e["body"]]
+    assert len(cards) == 1
+    assert {e["method"] for e in journal} == {"chat.postMessage", "chat.update"}
+
+
 def test_plain_output_is_lines_without_a_terminal_and_ends_with_what_to_try_next(day: Day) -> None:
     assert "\x1b" not in day.said
     assert re.search(r"^ +\d+\.\d s  step  2  network cut-off: verified by system$", day.said, re.MULTILINE)
