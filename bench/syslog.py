@@ -14,7 +14,7 @@ from typing import Any
 from bench import sender
 from bench.measures import Options, Row, latency_rows, waiting
 from bench.rig import Rig, rig
-from hinomi.cli.demo import scenes
+from hinomi.cli.demo import scenes, webfilter
 from hinomi.cli.demo.stage import free_port
 from hinomi.cli.demo.world import Device
 
@@ -33,12 +33,11 @@ def ifilter(number: int) -> bytes:
     """Return a line of a web filter's access log; its number is in its URL."""
     now = datetime.now(JST)
     client = f"10.1.{number % 200}.{number % 250 + 1}"
-    return (
-        f"{now:%b %d %H:%M:%S} 4872 1000/21/ - 203.0.113.{number % 250}:443 {client} {client} PC-{number % 800:04d} user{number % 900:03d}"
-        f" [{now:%d/%b/%Y:%H:%M:%S} +0900] 200 512 {number % 90_000} - 0 12 12/40 -1 0 1518 0 %E6%95%99%E8%81%B7%E5%93%A1 - 0 -"
-        f' "GET https://www{number % 50}.example.jp/%E6%95%99%E6%9D%90/{number}.html?page=1 HTTP/1.1" https://portal.example.jp/'
-        " Mozilla%2F5.0+%28Windows+NT+10.0%3B+Win64%3B+x64%29 text%2Fhtml A667FEFF"
-    ).encode()
+    url = f"https://www{number % 50}.example.jp/%E6%95%99%E6%9D%90/{number}.html?page=1"
+    return webfilter.access(
+        now, client, f"PC-{number % 800:04d}", f"user{number % 900:03d}", url, size=number % 90_000, referrer="https://portal.example.jp/",
+        server=f"203.0.113.{number % 250}:443",
+    ).encode()  # fmt: skip
 
 
 def settings(ports: dict[str, int]) -> str:

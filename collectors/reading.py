@@ -16,7 +16,7 @@ from hinomi.clock import from_micros, iso, parse_iso
 from hinomi.collectors.decoding import decode
 from hinomi.collectors.envelopes import Envelope, envelopes
 from hinomi.collectors.formats import Format, formats
-from hinomi.collectors.values import clean, safe
+from hinomi.collectors.values import all_safe, clean
 from hinomi.directory import Directory
 from hinomi.errors import UnknownComponentError
 from hinomi.event import Block, Event, RawRecord, event_id
@@ -139,11 +139,11 @@ def _finish(raw_event: Event, record: RawRecord, index: int) -> Event:
     repaired: list[str] = list(raw_event.pop("hinomi.original.repaired", ()))
     truncated: list[str] = []
     event: Event = {}
-    few = len(raw_event) <= MOST_FIELDS
+    if len(raw_event) <= MOST_FIELDS and all_safe(raw_event.values()) and "hinomi." not in " ".join(raw_event):
+        event.update(raw_event)  # nearly always
+        raw_event = {}
     for name, value in raw_event.items():
-        if few and value != [] and safe(value) and name[:7] != "hinomi.":
-            event[name] = value  # nearly all
-        elif name.startswith("hinomi.") and name not in ALLOWED:
+        if name.startswith("hinomi.") and name not in ALLOWED:
             event["event.kind"] = "pipeline_error"
             event["error.message"] = f"a format may not write {name[:100]}"
         elif len(event) >= MOST_FIELDS:

@@ -23,6 +23,7 @@ MONTHS = {
 }  # not the machine's locale
 #: As syslog and i-FILTER write times: no year, no zone.
 _NO_YEAR = re.compile(r"([A-Za-z]{3}) {1,2}(\d{1,2}) (\d{1,2}):(\d\d):(\d\d)(?:[.,](\d{1,9}))?", re.ASCII)
+LONGEST_CLF = 128
 _CLF = re.compile(r"(\d{1,2})/([A-Za-z]{3})/(\d{4}):(\d{1,2}):(\d\d:\d\d(?:\.\d+)?)(?: ([+-]\d\d:?\d\d))?", re.ASCII)
 
 
@@ -90,7 +91,12 @@ def day_of(received: int) -> int:
 
 def to_iso_clf(text: str, zone: str = "UTC") -> str | None:
     """Return ISO UTC of ``19/Sep/2017:19:26:56 +0900``, as web servers write it; None if it is no such time."""
-    found = _CLF.fullmatch(text.strip())
+    return _of_clf(text.strip(), zone) if len(text) <= LONGEST_CLF else None
+
+
+@lru_cache(maxsize=1024)
+def _of_clf(text: str, zone: str) -> str | None:
+    found = _CLF.fullmatch(text)
     if found is None or found[2].title() not in MONTHS:
         return None
     text = f"{found[3]}-{MONTHS[found[2].title()]:02}-{int(found[1]):02}T{int(found[4]):02}:{found[5]}{found[6] or ''}"

@@ -7,6 +7,7 @@ place, so the slow path reads what a person would. Depth is bounded: what is dee
 import json
 import math
 import re
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -107,18 +108,24 @@ def _slow(text: str, repaired: list[str]) -> Parsed:
     return Parsed(value, repaired)
 
 
-def safe(value: Any) -> bool:
-    """Tell whether `clean` would give the value back as it is: nearly always, and quickly told."""
-    kind = type(value)
-    if kind is list:
-        try:
-            value = "".join(value)
-        except TypeError:
+def all_safe(values: Iterable[Any]) -> bool:
+    """Tell whether `clean` would give every one of these back as it is, looking at all their text at once."""
+    texts: list[str] = []
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            texts.append(value)
+        elif kind is list:
+            if not value:
+                return False
+            texts += value
+        elif kind is not bool and not (kind is int and INT64[0] <= value <= INT64[1]):
             return False
-        kind = str
-    if kind is str:
-        return value.isascii() and "\x00" not in value and len(value) <= LONGEST
-    return kind is bool or (kind is int and INT64[0] <= value <= INT64[1])
+    try:
+        whole = "".join(texts)
+        return "\x00" not in whole and len(whole) <= LONGEST and (whole.isascii() or bool(whole.encode()))
+    except (TypeError, UnicodeEncodeError):
+        return False
 
 
 def clean(value: Any, name: str, repaired: list[str], truncated: list[str]) -> Any:

@@ -48,6 +48,13 @@ def unquoted_path(text: str) -> str:
     return decode(urllib.parse.unquote_to_bytes(text)).text if "%" in text else text
 
 
+def _last(path: str) -> str:
+    """Return the last part of a path as a person reads it; a quoted slash separates, too."""
+    if "%2f" in path or "%2F" in path:
+        return unquoted_path(path).rpartition("/")[2]
+    return unquoted_path(path.rpartition("/")[2])
+
+
 def number(text: str) -> int | None:
     """Return a count; None if it is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
@@ -98,7 +105,7 @@ def url(event: Event, text: str, method: str = "") -> None:
     event["network.protocol"] = protocol if protocol in PORTS else ""
     if ip := as_ip(host):
         event["destination.ip"] = ip
-    last = unquoted_path(path or "").rpartition("/")[2]
+    last = _last(path or "")
     if extension := _EXTENSION.search(last):
         event["url.extension"], event["file.name"] = extension[1].lower(), last
 
@@ -111,7 +118,8 @@ def exchange(event: Event, *, status: str = "", sent: str = "", received: str = 
         (("http.response.bytes", "destination.bytes"), received),
     ):
         if (count := number(text)) is not None and (count or names[0] != "http.response.status_code"):
-            event.update(dict.fromkeys(names, count))
+            for name in names:
+                event[name] = count
     event["http.response.mime_type"] = mime.partition(";")[0].strip()
 
 
@@ -126,7 +134,7 @@ def finish(event: Event, *, blocked: bool) -> Event:
             "hinomi.egress.channel": "web", "hinomi.egress.verdict": "blocked" if blocked else "allowed",
             "hinomi.egress.destination": event.get("url.domain", "") or event.get("url.original", ""), "hinomi.egress.bytes": sent,
         }  # fmt: skip
-    made: dict[str, Any] = {name: item for name, item in event.items() if item not in ("", [], None)}
+    made: dict[str, Any] = {name: item for name, item in event.items() if item or item == 0}
     relate(made)
     referrer = _URL.match(made.get("http.request.referrer", ""))
     if referrer and referrer[1] and (host := referrer[3].lower()) and as_ip(host) is None:

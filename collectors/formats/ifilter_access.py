@@ -25,6 +25,7 @@ HEAD = (
     "action", "reason", "category", "categories",
 )  # fmt: skip
 TAIL = ("referrer", "agent", "type", "signature")
+WHOLE_NAMES = (*HEAD, "group", "request", *TAIL)
 #: Of the default columns alone: where the group is.
 WHOLE, GROUP = 30, 21
 BLOCK = ("pid", "client", "user", "group", "", "day", "offset", "url", "action", "reason", "category")
@@ -44,6 +45,12 @@ CALLED: dict[str, tuple[str, ...]] = {
 _CELL = re.compile(
     r'[A-Z][a-z]{2} {1,2}\d{1,2} \d{1,2}:\d\d:\d\d(?= |$)|\[[^\[\]]{0,64}\](?= |$)|"(?:[^"]|"(?! |$))*"|\S+', re.ASCII
 )
+_WORD = r'[^\s"\[]\S*'
+#: All default columns at once; what it does not take, `_CELL` cuts.
+_WHOLE = re.compile(
+    rf"([A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} \d{{1,2}}:\d\d:\d\d){f' ({_WORD})' * 8} (\[[^\[\]]{{0,64}}\]){f' ({_WORD})' * 7}{f' {_WORD}' * 4} ({_WORD})"
+    rf'{f" {_WORD}" * 3} ("(?:[^"]|"(?! |$))*"){f" ({_WORD})" * 4}', re.ASCII,
+)  # fmt: skip
 _REQUEST = re.compile(r'"?([A-Za-z_-]{2,32}) (.*?)(?: HTTP/(\d(?:\.\d)?))?"?', re.DOTALL)
 BLOCKS = ("block", "deny", "denied", "reject", "規制", "ブロック", "禁止")
 
@@ -66,6 +73,12 @@ def parse(record: RawRecord) -> Sequence[Event]:
 
 def _cells(text: str, header: str | None) -> Mapping[str, str] | None:
     """Return what the columns are called → their text, without brackets and quotes; None if this is no such line."""
+    if not header and "\t" not in text and (whole := _WHOLE.fullmatch(text)):
+        return {
+            name: cell
+            for name, found in zip(WHOLE_NAMES, whole.groups(), strict=True)
+            if (cell := found.strip('"')) not in web.EMPTY
+        }
     if header and "," in header:
         cells = next(csv.reader([text]), [])
     else:
@@ -82,7 +95,7 @@ def _cells(text: str, header: str | None) -> Mapping[str, str] | None:
         found["request"] = cells[request]
         if len(cells) == WHOLE:
             found["group"] = cells[GROUP]
-        return {name: web.value(cell.strip('"')) for name, cell in found.items()}
+        return {name: text for name, cell in found.items() if (text := cell.strip('"')) not in web.EMPTY}
     if len(cells) == BLOCK_WHOLE and cells[0].isdigit() and to_iso_clf(f"{cells[5]} {cells[6]}"):
         found = dict(zip(BLOCK, cells, strict=False)) | {"start": f"{cells[5]} {cells[6]}", "threat": cells[-1]}
         return {name: web.value(cell) for name, cell in found.items()}

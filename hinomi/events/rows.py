@@ -18,6 +18,7 @@ _ARROW = {
     "bool": pa.bool_(),
     "text": pa.string(),
 }
+UNKNOWN: tuple[str, Any] = ("", None)
 
 
 def schema_of(columns: Sequence[str]) -> pa.Schema:
@@ -28,17 +29,18 @@ def schema_of(columns: Sequence[str]) -> pa.Schema:
 
 def batch_of(events: Sequence[Event], columns: Sequence[str], retention: int) -> pa.Table:
     """Return events as one Arrow table."""
-    kinds = {name: kind_of(name) for name in columns}
     data: dict[str, list[Any]] = {name: [None] * len(events) for name in (*columns, REST, "day", "retention")}
+    known = {name: (kind_of(name), data[name]) for name in columns}
     for index, event in enumerate(events):
         rest: Event = {}
         for name, value in event.items():
-            kind = kinds.get(name)
-            kept = None if kind is None or value is None else fitting(kind, value)
-            if kept is None:
+            kind, column = known.get(name, UNKNOWN)
+            if kind == "text" and type(value) is str:
+                column[index] = value  # nearly all
+            elif column is None or value is None or (kept := fitting(kind, value)) is None:
                 rest[name] = value
             else:
-                data[name][index] = kept
+                column[index] = kept
         if rest:
             data[REST][index] = orjson.dumps(rest).decode()
         data["day"][index] = event["@timestamp"][:10] if data["@timestamp"][index] else "1970-01-01"
