@@ -92,10 +92,10 @@ def world_module() -> Any:
 class Slack:
     """A running simulator of Slack, seen by the members of its channel."""
 
-    def __init__(self, folder: Path, interactions: str = ""):
+    def __init__(self, folder: Path, interactions: str = "", *more: str):
         command = [
             sys.executable, "-m", "hinomi.playbooks.channels.slack.simulator", "--token", "xoxb-1", "--signing-secret", "s1gn", "--channel", "C1",
-            "--control-secret", "door", "--interactions", interactions, "--journal", str(folder / "slack.jsonl"),
+            "--control-secret", "door", "--interactions", interactions, "--journal", str(folder / "slack.jsonl"), *more,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
@@ -119,6 +119,15 @@ class Slack:
     def replay(self) -> int:
         """The last click arrives again, byte for byte."""
         return int(self._door.post("/replay").json()["status"])
+
+    def sockets(self) -> dict[str, int]:
+        """Return how many connections of Socket Mode there are, and have been."""
+        found: dict[str, int] = self._door.get("/state").json()["sockets"]
+        return found
+
+    def steer(self, what: str) -> None:
+        """Have the connections asked for anew (refresh), or cut (drop)."""
+        self._door.post(f"/{what}")
 
     def fault(self, **fault: Any) -> None:
         self._door.post("/faults", json=fault)

@@ -33,7 +33,7 @@ def test(client: Client, fmt: str, roles: tuple[str, ...], tenant: str, interact
     show(sent["items"], COLUMNS, fmt)
     failed = not all(row["ok"] for row in sent["items"])
     if interactive and not sent["id"]:
-        say(_("no channel has buttons: set [channels.slack] signing_secret"))
+        say(_("no channel has buttons: set [channels.slack] signing_secret or app_token"))
         return 1
     if interactive and not failed:
         failed = not _clicked(client, sent["id"], seconds)
@@ -50,5 +50,5 @@ def _clicked(client: Client, trial: str, seconds: float) -> bool:
             say(_("clicked by {by}: {person} ({role})").format(**found))
             return True
         time.sleep(EVERY)
-    say(_("no click came: does Slack's interactivity address reach /slack/interactions, and is the member mapped?"))
+    say(_("no click came: does Slack reach /slack/interactions (or is Socket Mode on), and is the member mapped?"))
     return False

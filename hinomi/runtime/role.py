@@ -150,15 +150,20 @@ def run_api(settings: Settings, _: str) -> None:
     """Serve the api and pages until SIGTERM."""
     import uvicorn
 
+    from hinomi.api import slack_socket
     from hinomi.api.app import create_app
     from hinomi.runtime.parts import build_core, build_deps
 
     stop = _stop_at_signal()  # uvicorn raises the signal that ended it once more: it must find this handler
     host, port = settings.api.address
-    app = create_app(build_deps(build_core(settings)))
+    deps = build_deps(build_core(settings))
+    app = create_app(deps)
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, timeout_graceful_shutdown=3)
     if not stop.is_set():
+        listener = slack_socket.listen(deps)
         uvicorn.Server(config).run()
+        if listener is not None:
+            listener.close()
 
 
 ROLES: dict[str, Callable[[Settings, str], None]] = {

@@ -30,7 +30,13 @@ class SlackSettings(room_settings.RoomSettings):
     """``[channels.slack]``."""
 
     token: str = Field(min_length=1, repr=False, description="Bot token (xoxb-…) with the scope chat:write.")
-    signing_secret: str = Field(default="", repr=False, description="Signing secret; without it no button counts.")
+    signing_secret: str = Field(
+        default="", repr=False, description="Signing secret of clicks that come to /slack/interactions."
+    )
+    app_token: str = Field(
+        default="", repr=False,
+        description="App-level token (xapp-…) with the scope connections:write: clicks come over Socket Mode, no address is needed.",
+    )  # fmt: skip
     channel: str = Field(min_length=1, description="Id of the channel (C…) that is told.")
     base_url: str = Field(default="https://slack.com/api/", description="Address of the Web API.")
 
@@ -48,7 +54,7 @@ class SlackChannel:
     def __init__(self, settings: SlackSettings):
         """Take the settings; nothing is asked of Slack yet."""
         self.settings = settings
-        self.answers = bool(settings.signing_secret)
+        self.answers = bool(settings.signing_secret or settings.app_token)
         self._client: WebClient | None = None
         self._not_before = 0.0
         self._shown: dict[str, list[dict[str, Any]]] = {}
@@ -94,7 +100,7 @@ class SlackChannel:
         """Tell whether Slack has signed a request, at most five minutes ago."""
         from slack_sdk.signature import SignatureVerifier
 
-        if not self.answers or not timestamp.isdecimal() or not signature.isascii():
+        if not self.settings.signing_secret or not timestamp.isdecimal() or not signature.isascii():
             return False
         if abs(now.timestamp() - int(timestamp)) > WINDOW:
             return False

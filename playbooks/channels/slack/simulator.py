@@ -3,10 +3,12 @@
 ``python -m hinomi.playbooks.channels.slack.simulator --journal FILE --token … --signing-secret … --interactions URL``
 prints one JSON line {"port", "control_port"} when ready. Web API: https://docs.slack.dev/apis/web-api/ (auth.test,
 chat.postMessage, chat.update, chat.postEphemeral; a message a second a channel with short bursts, then 429). Second
-port, with its own secret, for those who play the members: POST /click {user, label}, /replay, /faults; GET /journal, /state.
+port, with its own secret, for those who play the members: POST /click {user, label}, /replay, /faults, /refresh, /drop;
+GET /journal, /state. With ``--app-token`` the app is in Socket Mode: clicks go over its connection.
 """
 
 import argparse
+import asyncio
 import hashlib
 import hmac
 import json
@@ -27,6 +29,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hinomi.playbooks.channels.slack.simulator_socket import Sockets
+
 BURST = 4
 LIMITS = {"header": 150, "button": 75, "option": 75}
 MOST_BLOCKS, MOST_OPTIONS, BUTTON_VALUE, OPTION_VALUE = 50, 5, 2000, 150
@@ -46,7 +50,8 @@ class Workspace:
         self.whispers: list[Said] = []
         self.faults: list[Said] = []
         self.journal: list[Said] = []
-        self.clicks: list[tuple[bytes, dict[str, str]]] = []
+        self.clicks: list[tuple[Said, bytes, dict[str, str]]] = []
+        self.sockets = Sockets()
         self._spent: dict[str, list[float]] = {}
         self._count = 0
 
@@ -77,9 +82,10 @@ class Workspace:
             )
         methods: dict[str, Callable[[Said], Said]] = {
             "auth.test": self.auth_test, "chat.postMessage": self.post, "chat.update": self.update,
-            "chat.postEphemeral": self.whisper,
+            "chat.postEphemeral": self.whisper, "apps.connections.open": self.connect,
         }  # fmt: skip
-        if request.headers.get("authorization") != f"Bearer {self.args.token}":
+        token = self.args.app_token if method == "apps.connections.open" else self.args.token
+        if not token or request.headers.get("authorization") != f"Bearer {token}":
             return JSONResponse({"ok": False, "error": "invalid_auth"})
         if method not in methods:
             return JSONResponse({"ok": False, "error": "unknown_method"})
@@ -112,6 +118,10 @@ class Workspace:
     def auth_test(self, _: Said) -> Said:
         """Say whose the token is."""
         return {"url": "https://sim.slack.test/", "team": "sim", "user": "hinomi", "team_id": "T1", "user_id": "U0BOT"}
+
+    def connect(self, _: Said) -> Said:
+        """Give an address for Socket Mode."""
+        return {"url": self.sockets.ticket()}
 
     def post(self, said: Said) -> Said:
         """Post a message, or a reply in a thread."""
@@ -175,8 +185,8 @@ class Workspace:
         }  # fmt: skip
         body = urlencode({"payload": json.dumps(payload)}).encode()
         headers = self._signed(body, int(time.time()) - int(wish.get("age", 0)), wish.get("secret"))
-        self.clicks.append((body, headers))
-        return await self._deliver(body, headers)
+        self.clicks.append((payload, body, headers))
+        return await self._deliver(payload, body, headers)
 
     async def replay(self, _: Request) -> Response:
         """Somebody who has overheard the last click sends it again, byte for byte."""
@@ -201,7 +211,10 @@ class Workspace:
             "X-Slack-Signature": f"v0={digest}",
         }  # fmt: skip
 
-    async def _deliver(self, body: bytes, headers: dict[str, str]) -> Response:
+    async def _deliver(self, payload: Said, body: bytes, headers: dict[str, str]) -> Response:
+        if self.args.app_token:
+            acknowledged = await self.sockets.deliver(payload)
+            return JSONResponse({"status": 200 if acknowledged else 504, "body": ""})
         async with httpx2.AsyncClient(timeout=30) as client:
             answer = await client.post(self.args.interactions, content=body, headers=headers)
         return JSONResponse({"status": answer.status_code, "body": answer.text})
@@ -222,7 +235,18 @@ class Workspace:
 
     async def state(self, _: Request) -> Response:
         """Return what the channel shows now, and what was whispered."""
-        return JSONResponse({"messages": list(self.messages.values()), "whispers": self.whispers})
+        sockets = {"connected": self.sockets.connected, "opened": self.sockets.opened}
+        return JSONResponse({"messages": list(self.messages.values()), "whispers": self.whispers, "sockets": sockets})
+
+    async def refresh(self, _: Request) -> Response:
+        """Slack wants its connections anew."""
+        await self.sockets.refresh()
+        return JSONResponse({})
+
+    async def drop(self, _: Request) -> Response:
+        """The network cuts its connections."""
+        self.sockets.drop()
+        return JSONResponse({})
 
 
 def elements(blocks: list[Said]) -> Iterator[Said]:
@@ -257,6 +281,8 @@ class Doors:
             routes=[
                 Route("/click", workspace.click, methods=["POST"]),
                 Route("/replay", workspace.replay, methods=["POST"]),
+                Route("/refresh", workspace.refresh, methods=["POST"]),
+                Route("/drop", workspace.drop, methods=["POST"]),
                 Route("/faults", workspace.set_faults, methods=["POST", "DELETE"]),
                 Route("/journal", workspace.read_journal),
                 Route("/state", workspace.state),
@@ -290,17 +316,26 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--control-secret", default="")
     parser.add_argument("--token", required=True)
     parser.add_argument("--signing-secret", required=True)
+    parser.add_argument("--app-token", default="", help="switches Socket Mode on")
     parser.add_argument("--channel", default="C1")
     parser.add_argument("--interactions", default="", help="address that clicks are sent to")
     parser.add_argument("--journal", required=True)
     args = parser.parse_args(argv)
     public, control = _listen(args.port), _listen(args.control_port)
     ports = {"port": public.getsockname()[1], "control_port": control.getsockname()[1]}
-    doors = Doors(Workspace(args), ports["control_port"], args.control_secret)
+    workspace = Workspace(args)
+    doors = Doors(workspace, ports["control_port"], args.control_secret)
     config = uvicorn.Config(doors, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-    sys.stdout.write(json.dumps(ports) + "\n")
-    sys.stdout.flush()
-    uvicorn.Server(config).run(sockets=[public, control])
+    asyncio.run(_serve(workspace, uvicorn.Server(config), ports, [public, control]))
+
+
+async def _serve(
+    workspace: Workspace, server: uvicorn.Server, ports: dict[str, int], listening: list[socket.socket]
+) -> None:
+    async with await workspace.sockets.listen():
+        sys.stdout.write(json.dumps(ports) + "\n")
+        sys.stdout.flush()
+        await server.serve(sockets=listening)
 
 
 if __name__ == "__main__":
