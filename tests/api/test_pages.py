@@ -138,6 +138,7 @@ def test_opening_a_receipt_changes_nothing_but_when_it_was_opened(site: Site) ->
 
 
 def test_the_button_counts_once(site: Site) -> None:
+    """Row 21 of the faults: a link used twice."""
     link = site.link("receipt", "rc3")
     first = site.post(link)
     assert "✓ 受領しました" in first.text

@@ -42,6 +42,7 @@ def audited(world: Any, act: str) -> list[dict[str, Any]]:
 
 
 def test_a_click_approves_and_the_pc_is_isolated_once(place: Any) -> None:
+    """Row 21 of the faults: replayed byte for byte, stale, signed with another secret."""
     slack, eventually = place.slack, place.eventually
     assert place.post([place.macro(when=OLD)]) == (200, {"accepted": 1})
     assert eventually(lambda: [c for c in slack.cards() if slack.buttons() == ["承認", "否認"]], 60), slack.calls()

@@ -1,4 +1,8 @@
-"""Files that grow, move, are copied over and cut off: every line once, and none lost."""
+"""Files that grow, move, are copied over and cut off: every line once, and none lost.
+
+Row 12 of the faults: renamed, copied and cut off, cut to something shorter, deleted, an inode used again, a link swapped, a
+folder that goes away, moved while nobody looked, smaller than a fingerprint, a torn last line, packed.
+"""
 
 import gzip
 import os

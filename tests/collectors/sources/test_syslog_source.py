@@ -1,11 +1,18 @@
-"""The syslog door on real sockets: what is taken, from whom, and what a slow or lying sender cannot do."""
+"""The syslog door on real sockets: what is taken, from whom, and what a slow or lying sender cannot do.
+
+Row 13 of the faults: senders that are slow, silent, gone half-way, that lie about a length or never end a line; certificates
+of others, past their time; old protocols, renegotiation.
+"""
 
 import os
 import socket
 import ssl
+import struct
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +227,29 @@ def test_a_line_that_never_ends_is_cut_and_no_memory_grows(syslog: Syslog) -> No
     assert sum(map(len, lines)) == 100_500
 
 
+def test_who_lies_about_a_length_or_goes_half_way_costs_nobody_else_a_message(syslog: Syslog) -> None:
+    """Row 13: counts that are too small, too large and endless; a connection that is reset in the middle."""
+    syslog.listen()
+    with ExitStack() as held:
+        speaker, small, large, gone = (held.enter_context(syslog.connect()) for _ in range(4))
+        small.sendall(b"5 <13>told too little\n<13>after it\n")
+        large.sendall(b"90000000 <13>told too much\n<13>after that\n")
+        gone.sendall(b"40 <13>gone half-way")
+        speaker.sendall(b"<13>first\n")
+        whole = {
+            b"5 <13>told too little",
+            b"<13>after it",
+            b"90000000 <13>told too much",
+            b"<13>after that",
+            b"<13>first",
+        }
+        assert eventually(lambda: whole <= set(syslog.desk.lines())), syslog.desk.lines()
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        gone.close()
+        speaker.sendall(b"<13>second\n")
+        assert eventually(lambda: {b"<13>second", b"40 <13>gone half-way"} <= set(syslog.desk.lines()))
+
+
 @pytest.fixture
 def authority() -> trustme.CA:
     return trustme.CA()
@@ -302,6 +332,46 @@ def test_only_senders_with_a_certificate_of_the_named_authority_are_heard(
     with known.wrap_socket(syslog.connect(), server_hostname="localhost") as connection:
         connection.sendall(b"<13>known\n")
         assert syslog.desk.wait(1) == [b"<13>known"]
+
+
+def test_a_certificate_past_its_time_is_refused(
+    syslog: Syslog, authority: trustme.CA, tls: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    """Row 13: an expired certificate."""
+    syslog.listen("tls", **tls(), client_ca=str(tmp_path / "ca.pem"))
+    late = client(authority)
+    authority.issue_cert("sender.example", not_after=datetime.now(UTC) - timedelta(days=1)).configure_cert(late)
+    assert is_refused(syslog, late)
+    assert syslog.desk.lines() == []
+
+
+def test_nobody_may_negotiate_again_on_an_open_connection(
+    syslog: Syslog, authority: trustme.CA, tls: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    """Row 13: renegotiation, which lets one sender keep a core busy; OpenSSL's client asks for it at a line ``R``."""
+    syslog.listen("tls", **tls())
+    command = [
+        "openssl",
+        "s_client",
+        "-connect",
+        f"127.0.0.1:{syslog.port}",
+        "-tls1_2",
+        "-CAfile",
+        str(tmp_path / "ca.pem"),
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as sender:
+        assert sender.stdin is not None
+        sender.stdin.write("<13>before\n")
+        sender.stdin.flush()
+        assert syslog.desk.wait(1) == [b"<13>before"]
+        sender.stdin.write("R\n")
+        sender.stdin.flush()
+        _, said = sender.communicate(timeout=30)
+    assert "RENEGOTIATING" in said
+    assert "no renegotiation" in said
+    assert syslog.desk.lines() == [b"<13>before"]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from hinomi import directory
 from hinomi.clock import parse_iso
 from hinomi.errors import ConflictError, RefusedError
 from hinomi.playbooks.engine import leases
@@ -308,6 +309,7 @@ def test_a_dry_run_shows_the_exact_request_and_sends_nothing(site: Any) -> None:
 
 @pytest.mark.postgresql
 def test_two_executors_on_one_state_store_isolate_once(site: Any) -> None:
+    """Row 24: a split brain of four."""
     site.open(ISOLATE % "")
     for device in ("pc-1", "pc-2", "pc-3"):
         site.hit(device)
@@ -329,8 +331,29 @@ def test_two_executors_on_one_state_store_isolate_once(site: Any) -> None:
     site.drive(lambda: [site.state_of("isolate", n) for n in (1, 2, 3)] == ["verified"] * 3)
 
 
+def test_a_reimaged_device_is_acted_on_as_the_machine_that_it_is_now(site: Any) -> None:
+    """Row 23: its old machine is never asked for again, and what was seen of that one is not held to be so of the new one."""
+    site.open(ISOLATE % "").hit()
+    site.drive(lambda: site.state_of("isolate") == "verified")
+    old, new = site.machines["pc-1"], site.edr.machine()
+    site.machines["pc-1"] = new
+    with site.state.write() as conn:
+        directory.save(conn, site._directory(), "local:test", site.clock.now())
+    sent = len(site.edr.sent(old))
+    release(site)
+    site.drive(lambda: not site.rows(t.hold, released_at=None) and last_step(site, "endpoint.release")["done_at"])
+    assert len(site.edr.sent(old)) == sent
+    assert not site.edr.isolated(new)
+    site.clock.advance(days=2)  # a case of its own, no more of the first one's
+    site.hit()
+    site.drive(lambda: site.edr.isolated(new) and site.state_of("isolate", 2) == "verified")
+    assert [status for kind, status in site.edr.actions(new) if kind == "Isolate"] == ["Succeeded"]
+    assert len(site.edr.sent(old)) == sent
+
+
 @pytest.mark.postgresql
 def test_who_comes_back_after_its_lease_was_taken_changes_nothing(site: Any) -> None:
+    """Row 24: a stuck lease, fenced off."""
     site.open(ISOLATE % "").hit()
     slow = site.new_executor(owner="slow")
     (stale,) = slow._lease()

@@ -112,6 +112,28 @@ def test_a_choice_of_the_menu_counts_and_a_second_click_has_no_effect(in_slack: 
     ]
 
 
+def test_clicks_that_arrive_in_another_order_count_once_and_the_first_to_arrive(in_slack: Any, slack: Any) -> None:
+    """Row 21: callbacks out of order, and one that comes again when all is over."""
+    site = in_slack(ASK)
+    site.hit()
+    site.drive(slack.replies)
+    early, late = value(slack, "実際の被害"), value(slack, "誤検知")
+
+    def arrive(user: str, what: str, nonce: str) -> None:
+        with site.state.write() as conn:
+            site.engine.answer(conn, f"slack:{user}", what, nonce, site.clock.now())
+
+    arrive("U0LEAD", late, "clicked second")
+    with pytest.raises(ConflictError, match="すでに"):
+        arrive("U0OPER", early, "clicked first")
+    with pytest.raises(ReplayError):
+        arrive("U0LEAD", late, "clicked second")
+    site.later(days=1)
+    with pytest.raises(ConflictError):
+        arrive("U0OPER", early, "a day later")
+    assert [(r["actor"], r["choice"]) for r in site.rows(t.decision)] == [("person:o2", "false_positive")]
+
+
 @pytest.mark.parametrize("user", ["U0HEAD", "U0NOBODY", ""])
 def test_who_has_no_role_or_no_name_changes_nothing(in_slack: Any, slack: Any, user: str) -> None:
     site = in_slack(ASK)

@@ -1,4 +1,8 @@
-"""Two responders on one PostgreSQL: whoever is faster, slower or dies, a device is isolated once."""
+"""Two responders on one PostgreSQL: whoever is faster, slower or dies, a device is isolated once.
+
+Row 24 of the faults, with `test_containment` (four on one store, stuck and stolen leases, fences) and `test_state` (the server
+goes away and comes back).
+"""
 
 import asyncio
 import os

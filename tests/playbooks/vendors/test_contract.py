@@ -1,7 +1,8 @@
 """Every vendor × every fault, through the contract (CONTRACTS 7).
 
 Written over the registry: a product joins by being registered, with a simulator beside its adapter that has the
-command line and the second door of the others.
+command line and the second door of the others. Row 23 of the faults: an answer that never comes though it was done, 500 and
+then success, isolated already, another machine, offline for days.
 """
 
 import asyncio
