@@ -6,10 +6,11 @@ import os
 import platform
 from pathlib import Path
 
+from bench.engine import engine
 from bench.measures import MEASURES
 from bench.syslog import syslog
 
-MEASURES["syslog"] = syslog
+MEASURES |= {"syslog": syslog, "engine": engine}
 
 
 def main() -> None:
@@ -25,6 +26,8 @@ def main() -> None:
     parser.add_argument("--idle", type=float, default=60, help="seconds of idleness")
     parser.add_argument("--syslog-rate", type=int, default=5000, help="i-FILTER lines/s over syslog")
     parser.add_argument("--syslog-seconds", type=float, default=120, help="of these lines")
+    parser.add_argument("--waiting", type=int, default=10_000, help="runs that wait for a person")
+    parser.add_argument("--steps", type=int, default=5000, help="steps of playbooks to carry out")
     parser.add_argument("--runs", type=int, default=15, help="runs of a command")
     parser.add_argument("--json", type=Path, help="write the figures here too")
     options = vars(parser.parse_args())

@@ -197,11 +197,13 @@ class Rig:
 
     def cpu(self) -> float:
         """Return the processor seconds that all processes of serve have used."""
-        total = 0.0
-        for pid in self.processes():
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
-        return total
+        return sum(map(self.cpu_of, self.processes()))
+
+    @staticmethod
+    def cpu_of(pid: int) -> float:
+        """Return the processor seconds that one process has used."""
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / CLOCK_TICKS
 
     # --- the incident -----------------------------------------------------------------------------
 

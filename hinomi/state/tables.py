@@ -189,7 +189,8 @@ wait = Table(
     Column("escalate", String), Column("on_timeout", String, nullable=False, server_default="escalate"),
     Column("state", String, nullable=False, server_default="open"),  # open | done | failed | written_off
     Column("outcome", String), Column("done_at", String), Column("by", String),
-    Column("escalated_at", String),
+    Column("escalated_at", String), Column("next_at", String),  # next_at: when time asks something of it
+    Index("wait_next", "state", "next_at"),
 )  # fmt: skip
 
 #: Append-only: who decided, approved, denied what, by which channel, and why.

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Select, Table, insert, select, update
 
 from hinomi.clock import iso
 from hinomi.state import new_id, t, upsert
@@ -29,6 +29,11 @@ def find(conn: Connection, table: Table, **values: Any) -> list[Row]:
             if value is None
             else column == value
         )
+    return of(conn, asked)
+
+
+def of(conn: Connection, asked: Select[Any]) -> list[Row]:
+    """Return the rows of a query."""
     return [dict(row._mapping) for row in conn.execute(asked)]
 
 

@@ -44,12 +44,18 @@ def open_wait(
     text: str = "",
 ) -> Row:
     """Open a wait; reminders are offsets from now."""
+    due_at, remind_at = iso(due) if due else None, [iso(now + offset) for offset in remind]
     return rows.add(
         conn, t.wait, run=step["run"] if step else None, step=step["id"] if step else None, incident=incident["id"],
         tenant=incident["tenant"], kind=kind, role=role, flow=flow, options=list(options) if options else None, quorum=quorum, text=text,
-        opened_at=iso(now), due_at=iso(due) if due else None, remind_at=[iso(now + offset) for offset in remind],
+        opened_at=iso(now), due_at=due_at, remind_at=remind_at, next_at=_next_of(remind_at, due_at),
         escalate=escalate, on_timeout=on_timeout, state="open",
     )  # fmt: skip
+
+
+def _next_of(remind_at: Sequence[str], due_at: str | None) -> str | None:
+    """Return the next moment at which time asks something of a wait."""
+    return min([*remind_at, *([due_at] if due_at else [])], default=None)
 
 
 def due_text(wait: Mapping[str, Any]) -> str:
@@ -182,15 +188,22 @@ def note_receipt(
 def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
     """Remind, escalate, time out. Deadlines are rows, so a clock jump or a restart loses none."""
     stamp = iso(now)
-    for wait in rows.find(conn, t.wait, state="open"):
-        if due := [moment for moment in wait["remind_at"] if moment <= stamp]:
-            rows.change(conn, t.wait, wait["id"], remind_at=[m for m in wait["remind_at"] if m > stamp])
-            _remind(engine, conn, wait, now, key=f"remind:{wait['id']}:{due[-1]}")
-        if wait["due_at"] and wait["due_at"] <= stamp and not wait["escalated_at"]:
-            _overdue(engine, conn, wait, now)
-    for hold in rows.find(conn, t.hold, released_at=None):
-        if hold["review_at"] <= stamp:
-            holds.review(engine, conn, hold, now)
+    open_waits = select(t.wait).where((t.wait.c.state == "open") & (t.wait.c.next_at <= stamp))
+    for wait in rows.of(conn, open_waits):
+        _ask_of_time(engine, conn, wait, stamp, now)
+    held = select(t.hold).where(t.hold.c.released_at.is_(None) & (t.hold.c.review_at <= stamp))
+    for hold in rows.of(conn, held):
+        holds.review(engine, conn, hold, now)
+
+
+def _ask_of_time(engine: "Engine", conn: Connection, wait: Row, stamp: str, now: datetime) -> None:
+    later = [moment for moment in wait["remind_at"] if moment > stamp]
+    due_at = wait["due_at"] if wait["due_at"] and wait["due_at"] > stamp else None
+    rows.change(conn, t.wait, wait["id"], remind_at=later, next_at=_next_of(later, due_at))
+    if past := [moment for moment in wait["remind_at"] if moment <= stamp]:
+        _remind(engine, conn, wait, now, key=f"remind:{wait['id']}:{past[-1]}")
+    if wait["due_at"] and due_at is None and not wait["escalated_at"]:
+        _overdue(engine, conn, wait, now)
 
 
 def _remind(engine: "Engine", conn: Connection, wait: Row, now: datetime, *, key: str) -> None:

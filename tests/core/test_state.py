@@ -4,13 +4,16 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import Column, MetaData, Table, insert, select, text, update
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from hinomi import audit
@@ -86,6 +89,33 @@ def test_migrations_make_the_tables_that_the_code_names(state: State) -> None:
     with state.read() as conn:
         context = MigrationContext.configure(conn, opts={"compare_server_default": False})
         assert compare_metadata(context, t.metadata) == []
+
+
+@pytest.mark.postgresql
+def test_waits_of_an_earlier_revision_know_when_they_are_next(state: State) -> None:
+    def to(revision: str) -> None:
+        with as_file(files("hinomi.state") / "migrations") as scripts, state.engine.begin() as conn:
+            config = Config()
+            config.set_main_option("script_location", str(scripts))
+            config.attributes["connection"] = conn
+            (command.downgrade if revision == "0002" else command.upgrade)(config, revision)
+
+    to("0002")
+    cases = {
+        "reminder": (["2026-11-25T01:00:00.000000Z"], "2026-11-26T01:00:00.000000Z", None, "2026-11-25T01:00:00.000000Z"),
+        "deadline": ([], "2026-11-26T01:00:00.000000Z", None, "2026-11-26T01:00:00.000000Z"),
+        "escalated": ([], "2026-11-26T01:00:00.000000Z", "2026-11-26T01:00:01.000000Z", None),
+    }  # fmt: skip
+    for key, (remind_at, due_at, escalated_at, _) in cases.items():
+        row = {"id": key, "tenant": "", "kind": "receipt", "role": "operator", "opened_at": "2026-11-24T01:00:00.000000Z", "state": "open",
+               "remind_at": remind_at, "due_at": due_at, "escalated_at": escalated_at}  # fmt: skip
+        old = Table("wait", MetaData(), *(Column(c.name, c.type) for c in t.wait.columns if c.name != "next_at"))
+        with state.write() as conn:
+            conn.execute(insert(old).values(**row, quorum=1, text="", on_timeout="escalate"))
+    to("head")
+    with state.read() as conn:
+        found = {row.id: row.next_at for row in conn.execute(select(t.wait.c.id, t.wait.c.next_at))}
+    assert found == {key: case[3] for key, case in cases.items()}
 
 
 @pytest.mark.postgresql
