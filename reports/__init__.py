@@ -12,6 +12,7 @@ from hinomi.registry import Registry
 
 if TYPE_CHECKING:
     from hinomi.reports.answers import Answers
+    from hinomi.reports.events import Look
     from hinomi.reports.facts import Facts
     from hinomi.reports.fields import Authored
     from hinomi.reports.model import Section
@@ -22,7 +23,8 @@ class ReportKind:
     """One kind of report.
 
     ``carries`` names the kinds whose answers stand in for questions of the same name; ``to`` and ``author``
-    are the roles where no playbook says otherwise; ``matter`` is the subject line without the incident.
+    are the roles where no playbook says otherwise; ``matter`` is the subject line without the incident; ``looks`` is what
+    it takes from the event store.
     """
 
     name: str
@@ -33,6 +35,7 @@ class ReportKind:
     author: str
     to: str
     carries: tuple[str, ...] = ()
+    looks: "Look | None" = None
 
 
 reports: Registry[ReportKind] = Registry("report", __name__)

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 
 from hinomi.clock import JST, iso
 from hinomi.errors import HinomiError, IntegrityError, NotFoundError
+from hinomi.events import EventStore, open_store
 from hinomi.playbooks.engine.reports import Built
 from hinomi.playbooks.messages.names import role_name
 from hinomi.reports import ReportKind, forms, reports
@@ -45,8 +47,8 @@ class Builder:
     def __init__(self, settings: Settings, state: State):
         """Take where files go, and the state store they are made from."""
         self._folder = settings.data / "reports"
-        self._sources = settings.source_names
-        self._state = state
+        self._settings, self._state = settings, state
+        self._opened: EventStore | None = None
 
     def title(self, kind: str) -> str:
         """Return what people call this kind of report."""
@@ -74,10 +76,20 @@ class Builder:
         report = forms.by_id(conn, report_id)
         kind = reports.get(report["kind"])
         taken = forms.carried(conn, report, kind)
-        facts = gather(conn, report, now, taken, to=kind.to, source_names=self._sources)
+        facts = gather(conn, report, now, taken, to=kind.to, source_names=self._settings.source_names)
+        if kind.looks is not None:
+            facts = replace(facts, found=kind.looks(self._store(), facts, self._silence()))
         submitted = report["submitted_at"] is not None
         answers = Answers(kind.fields, report["fields"], taken, author_role=report["author_role"], submitted=submitted)
         return self._compose(facts, kind, answers)
+
+    def _store(self) -> EventStore:
+        """Return the event store, opened to be read when a report asks for it first."""
+        self._opened = self._opened or open_store(self._settings)
+        return self._opened
+
+    def _silence(self) -> dict[str, float]:
+        return {name: source.silence_after for name, source in self._settings.sources.items()}
 
     def build(self, report_id: str, now: datetime) -> Built:
         """Write the PDF, and the data it was made of beside it; return its path and SHA-256.
@@ -93,7 +105,7 @@ class Builder:
         kept = {"model": model.model_dump(), "fields": report["fields"], "built_at": iso(now)}
         self._write(path.with_suffix(".json"), json.dumps(kept, ensure_ascii=False, indent=1).encode())
         self._write(path, pdf)
-        return Built(str(path), hashlib.sha256(pdf).hexdigest())
+        return Built(str(path), hashlib.sha256(pdf).hexdigest(), model.found)
 
     def _write(self, path: Path, content: bytes) -> None:
         """Write a file so that it is whole or not there, readable by its owner alone."""
@@ -130,6 +142,7 @@ class Builder:
             sections=sections,
             audit_count=facts.audit_head[0],
             audit_hash=facts.audit_head[1],
+            found=facts.found.facts() if facts.found is not None else {},
         )
 
     def _changes(self, report: dict[str, Any], kind: ReportKind) -> Section | None:

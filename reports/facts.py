@@ -46,6 +46,9 @@ class Facts:
     audit_head: audit.Head
     earlier: dict[str, str] = field(default_factory=dict)
     source_names: Mapping[str, str] = field(default_factory=dict)
+    decisions: list[Row] = field(default_factory=list)
+    found: Any = None
+    """What the report's kind has found in the event store."""
 
     # --- who and where ---------------------------------------------------------------------------
 
@@ -125,6 +128,11 @@ class Facts:
         waits = [row for row in self.waits if row["flow"] == number]
         return (steps[-1] if steps else None), (waits[-1] if waits else None)
 
+    def approvers(self, wait: str) -> str:
+        """Return who has said yes to an approval, each once."""
+        actors = [one["actor"] for one in self.decisions if one["wait"] == wait and one["choice"] == "approve"]
+        return "、".join(self.who(actor) for actor in dict.fromkeys(actors))
+
     def receipts_of(self, wait: Row | None) -> list[Row]:
         """Return the receipts that were asked for under a wait."""
         return [row for row in self.receipts if wait is not None and row["wait"] == wait["id"]]
@@ -146,6 +154,7 @@ def gather(
     runs = [row["id"] for row in _rows(conn, t.run, "started_at", incident=incident["id"])]
     steps = sorted(_rows(conn, t.step, "name", run=runs), key=lambda row: row["started_at"] or "")
     waits = _rows(conn, t.wait, "opened_at", incident=incident["id"])
+    asked = {row["id"]: row["text"] for row in waits}
     own = next((row for row in steps if row["id"] == report["step"]), None)
     device = incident["host"] or ""
     people = directory.load(conn)
@@ -168,4 +177,5 @@ def gather(
         answers=carried,
         audit_head=audit.head(conn),
         source_names=source_names,
+        decisions=[{**one, "text": asked[one["wait"]]} for one in _rows(conn, t.decision, "id", wait=list(asked))],
     )

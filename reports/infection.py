@@ -17,7 +17,7 @@ BY_CATEGORY = {
     "credential": "不正アクセス",
     "account": "不正アクセス",
     "lost_device": "紛失・盗難",
-    "missend": "誤送信",
+    "missent": "誤送信",
 }
 
 

@@ -1,66 +1,140 @@
-"""紛失・盗難／誤送信の報告: internal causes, the person to the management, then to the board."""
+"""What the reports on internal causes share: the questions on what happened and on personal data, and their sections."""
 
-from hinomi.reports import ReportKind, parts, reports
+from hinomi.playbooks.messages import words
+from hinomi.reports import parts
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
-from hinomi.reports.fields import OPEN_ANSWERS, YES_NO, Authored, ask
+from hinomi.reports.fields import YES_NO, Authored, ask
 from hinomi.reports.infection import NOTIFY
-from hinomi.reports.model import Section
+from hinomi.reports.model import CLASSES, Grid, Row, Section
 
-WHAT, LOST, SENT, LEAK = "いつ・どこで・何を", "紛失・盗難のとき", "誤送信のとき", "情報の漏えい等"
-KINDS = ("紛失", "盗難", "誤送信", "その他", *OPEN_ANSWERS)
+WHAT, LEAK, JUDGED = "いつ・どこで・何を", "情報の漏えい等", "管理職の判断と対応"
+NO_NAMES = "児童生徒の氏名は書かないでください（「2年生の保護者3名」のように書いてください）。"
 
 
 class Internal(Authored):
     """What only the person knows to whom it happened."""
 
-    kind: str | None = ask("事案区分", "choice", required=True, choices=KINDS, section=WHAT)
-    happened_at: str | None = ask("日時", "time", section=WHAT, hint="最後に手元にあった時刻、または送信した時刻")
+    happened_at: str | None = ask("日時", "time", section=WHAT)
     place: str | None = ask("場所", "line", section=WHAT)
-    medium: str | None = ask(
-        "媒体・端末", "line", required=True, section=WHAT, hint="例：校務用端末、USBメモリ、メール、チャット"
+    course: str | None = ask(
+        "経緯", required=True, section=WHAT, hint="気づいた経緯と、その後にしたこと。責任を問うものではありません。"
     )
-    course: str | None = ask("経緯", required=True, section=WHAT)
-    encrypted: str | None = ask("暗号化・パスワードの有無", "choice", choices=YES_NO, section=LOST)
-    stored: str | None = ask(
-        "保存情報", section=LOST, hint="入っていた情報の種類。児童生徒の氏名は書かないでください。"
-    )
-    mdm_last_seen: str | None = ask("MDM状態・最終通信", "line", section=LOST)
-    police_no: str | None = ask("遺失届・盗難届番号", "line", section=LOST)
-    wipe_decision: str | None = ask("遠隔ロック・消去の判断者と時刻", "line", section=LOST)
-    recipients: str | None = ask("宛先数", "line", section=SENT, hint="例：保護者3人")
-    content: str | None = ask("送信した内容", section=SENT)
-    recall: str | None = ask("削除依頼・回収確認", section=SENT)
     leak_possible: str | None = ask("漏えい等のおそれ", "choice", required=True, choices=YES_NO, section=LEAK)
-    items: str | None = ask("個人情報の項目", section=LEAK)
-    persons: str | None = ask("本人の数（概数）", "line", section=LEAK)
-    sensitive: str | None = ask("要配慮個人情報の有無", "choice", choices=YES_NO, section=LEAK)
-    my_number: str | None = ask("特定個人情報の有無", "choice", choices=YES_NO, section=LEAK)
-    notify: list[str] | None = ask("外部連絡の要否", "choices", choices=NOTIFY, section=LEAK)
-    contact: str | None = ask("連絡先", "line", section=LEAK)
+    items: str | None = ask("個人情報の項目", section=LEAK, hint="例：氏名、住所、成績。項目名だけを書いてください。")
+    persons: str | None = ask(
+        "本人の数（概数）", "line", section=LEAK, hint="例：約120人。100人を超えると報告の対象になり得ます。"
+    )
+    sensitive: str | None = ask(
+        "要配慮個人情報の有無",
+        "choice",
+        choices=YES_NO,
+        section=LEAK,
+        hint="病歴、障害、健康診断の結果、犯罪の被害など",
+    )
+    my_number: str | None = ask(
+        "特定個人情報の有無", "choice", choices=YES_NO, section=LEAK, hint="マイナンバーを含む情報"
+    )
 
 
-def sections(facts: Facts, answers: Answers) -> list[Section]:
-    """Return the report's sections."""
-    device = parts.known("対象の端末", facts.device_name)
+class Judged(Authored):
+    """What the management adds for the board."""
+
+    status: str | None = ask("現在の対応", required=True, section=JUDGED, hint="いま何をしているか、次に何をするか")
+    notify: list[str] | None = ask("外部連絡の要否", "choices", choices=NOTIFY, section=JUDGED)
+    persons_response: str | None = ask(
+        "本人・保護者への対応", section=JUDGED, hint="連絡した相手と方法、これからの予定"
+    )
+    prevention: str | None = ask("再発防止策", section=JUDGED, hint="1行に一つ：内容／実施済・予定／担当／期限")
+    contact: str | None = ask("連絡先", "line", section=JUDGED, hint="学校の電話番号と、対応している職名")
+
+
+def reported_rows(facts: Facts) -> list[Row]:
+    """Return which incident this is, who has reported it and when."""
+    by = facts.incident["facts"].get("reported_by")
     return [
-        Section(title="事案の概要", rows=[*parts.case_rows(facts), *answers.of_section(WHAT), device]),
-        Section(title="紛失・盗難の状況", rows=answers.of_section(LOST)),
-        Section(title="誤送信の状況", rows=answers.of_section(SENT)),
-        Section(title="情報の漏えい等のおそれ", rows=answers.of_section(LEAK)),
-        parts.statutory_section(facts),
-        parts.timeline_section(facts),
+        Row(label="報告番号", value=f"{facts.report['number']}（第{facts.report['rev']}版）"),
+        parts.known("報告日時", parts.when(facts.report["submitted_at"] or facts.now)),
+        Row(label="事案番号", value=str(facts.incident["number"])),
+        Row(label="対象校", value=facts.school),
+        parts.known("最初に連絡した者", facts.who(f"person:{by}") if by else facts.reporter),
+        parts.known("最初の連絡の日時", parts.when(facts.incident["opened_at"])),
+        parts.known("発生した（気づいた）日時", parts.when(facts.incident["facts"].get("occurred_at"))),
     ]
 
 
-KIND = reports.register("internal")(
-    ReportKind(
-        name="internal",
-        title="紛失・盗難・誤送信報告",
-        matter="紛失・盗難・誤送信に関する事案について",
-        fields=Internal,
-        sections=sections,
-        author="teacher",
-        to="school_management",
-    )
-)
+#: State of a remote act → what is said of it.
+_REMOTE = {
+    "waiting": "承認待ち（まだ行っていません）",
+    "intent": "要求中（未確認）",
+    "sent": "要求中（未確認）",
+    "accepted": "受付済（端末での実行は未確認）",
+    "verified": "実行を確認済",
+    "failed": "失敗、または確認できず",
+    "manual": "管理画面での対応が必要",
+    "skipped": "行っていません",
+    "simulated": "模擬（実際には行っていません）",
+}
+
+
+def remote_rows(facts: Facts) -> list[Row]:
+    """Return where the remote lock and wipe stand, who has decided on them, and what MDM has said last."""
+    rows = []
+    for action, label in (("endpoint.lock", "遠隔ロック"), ("endpoint.wipe", "遠隔消去（初期化）")):
+        step = facts.step(action)
+        if step is None:
+            continue
+        said = _REMOTE.get(step["state"], step["state"])
+        said += f"：{step['error']}" if step["error"] else ""
+        approved = [w for w in facts.waits if w["step"] == step["id"] and w["kind"] == "approval"]
+        by = "、".join(facts.approvers(wait["id"]) for wait in approved)
+        rows.append(Row(label=label, value=said, note=f"承認：{by}" if by else ""))
+        look = step["observation"] or {}
+        if look.get("observed_at"):
+            rows.append(
+                parts.known(
+                    f"{label}（MDM状態・最終確認）",
+                    f"{look['detail'] or look['state']}（{parts.when(look['observed_at'])}）",
+                )
+            )
+    return rows or [Row(label="遠隔ロック・遠隔消去", value="判断待ち、または行っていません", open=True)]
+
+
+def decisions_section(facts: Facts) -> Section:
+    """Return every decision of a person: what, which way, who, when, why."""
+    rows = [
+        [parts.short(one["at"]), one["text"], words.word(words.CHOICES, one["choice"]), facts.who(one["actor"]), one["reason"]]
+        for one in facts.decisions
+    ]  # fmt: skip
+    grid = Grid(columns=["日時", "判断・承認", "結果", "判断者", "理由"], widths=[2.1, 3.2, 2.6, 2.6, 3], rows=rows)
+    return Section(title="判断と承認の記録", grid=grid)
+
+
+def summary(facts: Facts, answers: Answers) -> Section:
+    """Return which incident this is, and what happened."""
+    incident = facts.incident
+    rows = [
+        *reported_rows(facts),
+        parts.known("件名", incident["title_ja"] or incident["title"]),
+        parts.known("深刻度", words.word(words.SEVERITIES, incident["severity"])),
+        parts.known("最初の連絡の内容", incident["facts"].get("what") or "記載なし"),
+        *answers.of_section(WHAT),
+    ]
+    return Section(title="事案の概要", rows=rows)
+
+
+def leak(facts: Facts, answers: Answers) -> Section:
+    """Return what is feared for personal data, beside what the logs say of its class."""
+    counts = facts.incident["facts"].get("contents", {})
+    seen = "、".join(f"{CLASSES.get(name, '分類なし')} {count}件" for name, count in counts.items())
+    rows: list[Row] = answers.of_section(LEAK)
+    if facts.incident["file_class"]:
+        rows.append(parts.known("関係する情報の重要性分類（記録から）", parts.file_class(facts.incident["file_class"])))
+    if seen:
+        rows.append(parts.known("端末内の情報（記録から）", seen, note="内訳は端末内情報一覧による"))
+    return Section(title="情報の漏えい等のおそれ", rows=rows)
+
+
+def law_and_course(facts: Facts) -> list[Section]:
+    """Return what the law may ask for, who decided what, and everything that happened."""
+    return [parts.statutory_section(facts), decisions_section(facts), parts.timeline_section(facts)]

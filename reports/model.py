@@ -1,5 +1,7 @@
 """One report as data: what every rendering (PDF, page) is made of, so that numbers cannot differ."""
 
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 MARKS = {"I": "TLP:RED", "II": "TLP:AMBER+STRICT", "III": "TLP:AMBER", "IV": "TLP:CLEAR"}
@@ -59,6 +61,8 @@ class ReportModel(Part):
     sections: list[Section]
     audit_count: int
     audit_hash: str
+    found: dict[str, Any] = {}
+    """What it has shown of the incident that was not known before."""
 
     @property
     def mark(self) -> str:

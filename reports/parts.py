@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from hinomi.clock import parse_iso
+from hinomi.playbooks.incidents import statutory
 from hinomi.playbooks.messages import names, words
 from hinomi.playbooks.messages.names import role_name
-from hinomi.reports import statutory
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import INVESTIGATING
 from hinomi.reports.model import CLASSES, NICKNAMES, Grid, Row, Section
@@ -233,12 +233,11 @@ def evidence_section(facts: Facts) -> Section:
 
 def statutory_section(facts: Facts) -> Section:
     """Return the hint on duties to report: never a decision."""
+    asked = ("leak_conclusion", "leak_possible", "sensitive", "persons", "kind", "encrypted")
     hint = statutory.evaluate(
         parse_iso(facts.incident["opened_at"]),
         category=facts.incident["category"],
-        leak=facts.answer("leak_conclusion") or facts.answer("leak_possible"),
-        sensitive=facts.answer("sensitive"),
-        people=facts.answer("persons"),
+        answers={name: facts.answer(name) for name in asked},
     )
     rows = [Row(label="知った日（1日目）", value=f"{statutory.day_text(hint.known)}　事案を開始した日")]
     rows += [Row(label=clock.name, value=f"{statutory.day_text(clock.due)}　{clock.rule}") for clock in hint.clocks]

@@ -1,14 +1,20 @@
-"""Incidents: list, show, note, decide, assign, change, close, merge, split."""
+"""Incidents: list, show, open by a person's report, note, decide, assign, change, close, merge, split."""
 
-from typing import Any
+from datetime import UTC, timedelta
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
+from hinomi import audit
 from hinomi.api.auth import Acts, Parts, Reads
+from hinomi.clock import iso
 from hinomi.errors import NotFoundError
+from hinomi.events.query import moment
+from hinomi.links import MAX_AGE
 from hinomi.playbooks.engine import views
-from hinomi.playbooks.incidents import incidents
+from hinomi.playbooks.incidents import incidents, queries, reported
+from hinomi.state import t
 
 router = APIRouter(prefix="/api/v1/incidents", tags=["incidents"])
 
@@ -29,6 +35,28 @@ class Body(BaseModel):
     alerts: list[int] = Field(default_factory=list)
 
 
+class Reported(BaseModel):
+    """What a person reports: what has happened, to which PC, when; ``occurred_at`` as in a search (2h, a date, an ISO time)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    cause: Literal["internal"]
+    kind: reported.KindName
+    reported_by: str = Field(min_length=1, max_length=200)
+    device: str = Field(default="", max_length=200)
+    occurred_at: str = Field(default="", max_length=60)
+    what: str = Field(default="", max_length=4000)
+    title: str = Field(default="", max_length=200)
+
+
+class Person(BaseModel):
+    """Whose link it is."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    person: str = Field(min_length=1, max_length=200)
+
+
 @router.get("")
 def list_incidents(
     parts: Parts, who: Reads, limit: int = 50, cursor: str | None = None, status: str | None = None, severity: str | None = None,
@@ -47,6 +75,38 @@ def list_incidents(
     with parts.state.read() as conn:
         items, after = incidents.list_incidents(conn, who.grant, limit=min(limit, 1000), cursor=cursor, **filters)
     return {"items": items, "cursor": after}
+
+
+@router.post("", status_code=201)
+def open_incident(parts: Parts, who: Acts, body: Reported) -> dict[str, Any]:
+    """Open an incident that somebody has reported, or join the one that is open for the same PC or message."""
+    now = parts.clock.now()
+    occurred = moment(body.occurred_at, now).astimezone(UTC) if body.occurred_at else None
+    report = reported.Report(body.kind, body.reported_by, body.device, occurred, body.what.strip(), body.title.strip())
+    with parts.state.write() as conn:
+        directory = parts.engine.directory(conn)
+        opened = reported.open_reported(conn, directory, who.grant, report, now, parts.engine.on_incident)
+        incident = queries.one(conn, t.incident, who.grant, opened.incident, "incident")
+    parts.poke()
+    keep = ("id", "number", "tenant", "category", "severity", "host", "opened_at")
+    return {**{name: incident[name] for name in keep}, "opened": opened.fresh}
+
+
+@router.post("/links", status_code=201)
+def make_link(parts: Parts, who: Acts, body: Person) -> dict[str, Any]:
+    """Make a person's own link to the page on which they report; it holds for 90 days."""
+    now = parts.clock.now()
+    with parts.state.write() as conn:
+        person = parts.engine.directory(conn).person(body.person, who.grant.tenant)
+        if person is None:
+            raise NotFoundError(f"nobody is called {body.person!r}", hint="an id or an account of people.csv")
+        who.grant.demand("act", person.tenant)
+        audit.record(
+            conn, now, actor=who.grant.actor, act="link.make", object=f"person:{person.id}", tenant=person.tenant,
+            detail={"purpose": "open"},
+        )  # fmt: skip
+    url = f"{parts.settings.api.url}/i/{parts.links.make('open', person.id, now)}"
+    return {"person": person.id, "url": url, "until": iso(now + timedelta(seconds=MAX_AGE))}
 
 
 @router.get("/{ref}")

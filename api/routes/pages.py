@@ -4,9 +4,9 @@ A GET changes nothing but `opened_at` (mail scanners open links); the POST of th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse, Response
 from sqlalchemy import Connection, select
 
@@ -18,18 +18,18 @@ from hinomi.api.web.common import (
     PDF_HEADERS,
     Form,
     PageRoute,
+    Parts,
+    Posted,
     case_of,
-    deps_of,
+    entry,
     form_key,
     html_page,
-    posted_form,
     row_of,
 )
 from hinomi.errors import ConflictError, Faults, NotFoundError, RefusedError
-from hinomi.playbooks.engine import people
+from hinomi.playbooks.engine import library, people
 from hinomi.reports import forms, reports
 from hinomi.reports.builder import read_file
-from hinomi.reports.fields import OPEN_ANSWERS, local_time
 from hinomi.state import t
 
 STEPS = {
@@ -37,6 +37,16 @@ STEPS = {
         "端末の電源は切らないでください。",
         "端末には触れず、そのままにしてください。LANケーブルやUSBメモリを抜き差ししないでください。",
         "管理職（校長・副校長・教頭）へ口頭で伝えてください。",
+    ),
+    "lost_notice": (
+        "本人に電話などで連絡し、最後に使った場所と、入っていた情報を確認してください。",
+        "別に届く「判断のお願い」のページから、遠隔ロック・遠隔消去を行うかを判断してください。",
+        "盗まれたおそれがあるときは、警察へ届け出るよう本人に伝えてください。",
+    ),
+    "missent_notice": (
+        "本人に電話などで連絡し、宛先と送った内容を確認してください。",
+        "別に届く「判断のお願い」のページから、送信の取り消しと削除の依頼を行うかを判断してください。",
+        "宛先へは、学校から削除をお願いします。お詫びの連絡に、誤って送った情報をもう一度書かないでください。",
     ),
     "release_notice": (
         "端末を再起動し、ネットワークにつながることを確認してください。",
@@ -51,18 +61,14 @@ STEPS_FAILED = (
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 
-Posted = Annotated[Form, Depends(posted_form)]
-Parts = Annotated[Deps, Depends(deps_of)]
-
-
 def _receipt(conn: Connection, receipt_id: str) -> tuple[dict[str, Any], dict[str, Any]]:
     receipt = row_of(conn, t.receipt, receipt_id, "お知らせ")
     return receipt, row_of(conn, t.wait, receipt["wait"], "お知らせ")
 
 
 def _steps(conn: Connection, wait: Mapping[str, Any], case: Mapping[str, Any]) -> Sequence[str]:
-    """Return what to do, by the flow's step that the receipt is for and what was observed."""
-    template = {3: "isolation_notice", 9: "release_notice"}.get(wait["flow"] or 0, "")
+    """Return what to do, by the message that is to be received and what was observed."""
+    template = {3: "isolation_notice", 9: "release_notice"}.get(wait["flow"] or 0) or _template(conn, wait)
     if template == "isolation_notice" and case["raw_state"] not in ("isolated", "pending_isolation"):
         step = conn.execute(
             select(t.step.c.state).where((t.step.c.run == wait["run"]) & (t.step.c.action == "endpoint.isolate"))
@@ -70,6 +76,13 @@ def _steps(conn: Connection, wait: Mapping[str, Any], case: Mapping[str, Any]) -
         if any(state in ("failed", "manual") for state in step.scalars()):
             return STEPS_FAILED
     return STEPS.get(template, ())
+
+
+def _template(conn: Connection, wait: Mapping[str, Any]) -> str:
+    """Return the template of the step whose message is to be received."""
+    asked = select(t.run.c.sha256, t.step.c.name).join(t.step, t.step.c.run == t.run.c.id)
+    row = conn.execute(asked.where(t.step.c.id == wait["step"])).first()
+    return library.pinned(conn, row.sha256).step(row.name).template or "" if row and row.sha256 else ""
 
 
 # --- receipts ----------------------------------------------------------------------------------------
@@ -212,21 +225,13 @@ def _form_page(
         value = question["value"]
         if given is not None and ("whole" in given or question["name"] in given):
             value = given.get(question["name"], [])
-        questions.setdefault(question["section"] or "記入", []).append({**question, **_entry(question["shape"], value)})
+        questions.setdefault(question["section"] or "記入", []).append({**question, **entry(question["shape"], value)})
     said = [{"name": str(fault.where or ""), "text": fault.message} for fault in (faults.faults if faults else ())]
     return html_page(
         "form.html", 422 if faults else 200, report=_titled(report), case=case_of(deps, conn, report["incident"]),
         sections=list(questions.items()), faults=said, bad_names={fault["name"] for fault in said}, saved_at=saved_at,
         action=f"/f/{token}", csrf=form_key(token),
     )  # fmt: skip
-
-
-def _entry(shape: str, value: Any) -> dict[str, Any]:
-    """Return how an answer stands in its field: the text, or the chosen ones."""
-    values = value if isinstance(value, list) else [value] if value is not None else []
-    text = str(values[0]) if values else ""
-    picker = text not in OPEN_ANSWERS
-    return {"chosen": values, "picker": picker, "text": (local_time(text) or text) if shape == "time" else text}
 
 
 def _submitted_page(deps: Deps, conn: Connection, token: str, report: dict[str, Any], *, fresh: bool) -> HTMLResponse:

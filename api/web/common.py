@@ -3,10 +3,10 @@
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
-from fastapi import Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, Response
 from fastapi.routing import APIRoute
 from sqlalchemy import Connection, select
@@ -16,6 +16,7 @@ from hinomi.api.deps import Deps
 from hinomi.errors import AuthError, ConfigError, HinomiError, NotFoundError, RefusedError
 from hinomi.playbooks.engine import people
 from hinomi.playbooks.messages import words
+from hinomi.reports.fields import OPEN_ANSWERS, local_time
 from hinomi.state import t
 
 Form = dict[str, list[str]]
@@ -102,7 +103,19 @@ async def posted_form(request: Request, token: str) -> Form:
     return form
 
 
+Posted = Annotated[Form, Depends(posted_form)]
+Parts = Annotated[Deps, Depends(deps_of)]
+
+
 # --- what pages show ---------------------------------------------------------------------------------
+
+
+def entry(shape: str, value: Any) -> dict[str, Any]:
+    """Return how an answer stands in its field: the text, or the chosen ones."""
+    values = value if isinstance(value, list) else [value] if value is not None else []
+    text = str(values[0]) if values else ""
+    picker = text not in OPEN_ANSWERS
+    return {"chosen": values, "picker": picker, "text": (local_time(text) or text) if shape == "time" else text}
 
 
 def row_of(conn: Connection, table: Any, key: str, what: str) -> dict[str, Any]:
@@ -129,4 +142,7 @@ def case_of(deps: Deps, conn: Connection, incident_id: str) -> dict[str, Any]:
         "state": words.word(words.STATES, seen.state) if seen else "未確認",
         "observed_at": seen.observed_at if seen else None,
         "raw_state": seen.state if seen else "",
+        "internal": incident["cause"] == "internal",
+        "occurred_at": incident["facts"].get("occurred_at"),
+        "opened_at": incident["opened_at"],
     }

@@ -6,6 +6,7 @@ from hinomi.cli.client import Client
 from hinomi.cli.nouns.alert import DISPOSITIONS
 from hinomi.cli.options import configured, examples, fail_on, listed, paged, reasoned
 from hinomi.cli.output import say, show, show_done, show_one, show_page
+from hinomi.playbooks.incidents.reported import KINDS
 from hinomi.text import _
 
 COLUMNS = ("number", "severity", "status", "title", "entity", "opened_at", "assignee_name", "category", "tenant")
@@ -14,6 +15,7 @@ ABOUT = (
     "number", "status", "severity", "title", "title_ja", "category", "cause", "file_class", "school", "host", "user_name", "assignee_name",
     "disposition", "opened_at", "detected_at", "acknowledged_at", "closed_at",
 )  # fmt: skip
+TOLD = ("reported_by", "occurred_at", "what")
 FACTS = ("sources", "files", "processes", "sha256", "vendor_sha1")
 PARTS = {
     "alerts": ("number", "level", "status", "title", "count", "first_seen", "last_seen"),
@@ -25,6 +27,7 @@ PARTS = {
 
 SEVERITIES = ("low", "medium", "high", "critical")
 DECIDE = "incident decide 1 true_positive --reason 'macro seen'"
+LOST = "incident open --cause internal --kind lost_device --reported-by t01 --device PC-0101 --what 'left on a train'"
 
 
 @click.group("incident", epilog=examples("incident show 1", DECIDE))
@@ -61,13 +64,55 @@ def show_(client: Client, number: str, fmt: str) -> None:
         return
     about = {name: incident[name] for name in ABOUT if incident[name]}
     facts = {name: ", ".join(map(str, incident["facts"][name])) for name in FACTS if incident["facts"].get(name)}
-    show_one({**about, **facts}, fmt)
+    told = {name: incident["facts"][name] for name in TOLD if incident["facts"].get(name)}
+    show_one({**about, **facts, **told}, fmt)
+    if law := incident["facts"].get("statutory"):
+        say("\nstatutory")
+        show([{**clock, "why": "\n".join(law["reasons"])} for clock in law["clocks"]], ("name", "due", "why"), fmt)
     for alert in incident["alerts"]:
         alert["title"] = alert["title_ja"] or alert["title"]
     for part, columns in PARTS.items():
         if incident[part]:
             say(f"\n{part}")
             show(incident[part], columns, fmt)
+
+
+@command.command(
+    "open", epilog=examples(LOST, "incident open --cause internal --kind missent --reported-by t01 -o json")
+)
+@click.option(
+    "--cause", type=click.Choice(["internal"]), required=True, help=_("What people report is of internal cause.")
+)
+@click.option("--kind", type=click.Choice(sorted(KINDS)), required=True, help=_("What has happened."))
+@click.option(
+    "--reported-by", required=True, metavar="PERSON", help=_("Who reports it: an id or account of people.csv.")
+)
+@click.option(
+    "--device", default="", help=_("Device id, name or asset number; of a lost one, theirs if they have one.")
+)
+@click.option("--occurred-at", default="", metavar="TIME", help=_("When: 2h (ago), 2026-11-19T08:00; default now."))
+@click.option("--what", default="", help=_("What they say; no names of pupils."))
+@click.option("--title", default="", help=_("Title; default that of its kind."))
+@listed
+@configured
+def open_(client: Client, fmt: str, **told: str) -> None:
+    """Open an incident that a person has reported: a lost PC, a mis-sent message. Reported twice, it is one."""
+    outcome = client.post("incidents", told)
+    text = _("opened: incident {number}") if outcome["opened"] else _("joined: incident {number} was open already")
+    show_done(outcome, fmt, text.format(number=outcome["number"]))
+
+
+@command.command("link", epilog=examples("incident link t01", "incident link h01 -o json"))
+@click.argument("person")
+@listed
+@configured
+def link(client: Client, person: str, fmt: str) -> None:
+    """Make a person's own link to the page on which a lost PC or a mis-sent message is reported; it holds for 90 days."""
+    outcome = client.post("incidents/links", {"person": person})
+    if fmt == "table":
+        click.echo(outcome["url"])
+    else:
+        show_one(outcome, fmt)
 
 
 @command.command(

@@ -4,7 +4,7 @@ First and last record of each source, gaps longer than its `silence_after`, devi
 no tool answers "nothing found" honestly without that.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -54,6 +54,7 @@ class Coverage:
     found: int
     notes: list[str] = field(default_factory=list)
     record: int | None = None
+    what: str = "持ち出し"
 
     @property
     def complete(self) -> bool:
@@ -69,13 +70,13 @@ class Coverage:
         asked = "、".join(f"{_ASKED.get(name, name)}「{value}」" for name, value in self.asked.items())
         record = f"。この照会は監査記録の第{self.record}号" if self.record else ""
         return [
-            f"該当 {self.found}件。条件：{asked or 'なし（すべての持ち出し）'}。範囲：{self.scope}{record}。",
-            *(["この期間・条件に当てはまる持ち出しの記録は見つかりませんでした。"] if not self.found else []),
+            f"該当 {self.found}件。条件：{asked or f'なし（すべての{self.what}）'}。範囲：{self.scope}{record}。",
+            *([f"この期間・条件に当てはまる{self.what}の記録は見つかりませんでした。"] if not self.found else []),
             *self.notes,
             f"調べた期間：{era_minute(self.since)} 〜 {era_minute(self.until)}（日本標準時）",
             *(f"情報源 {source.text()}" for source in self.sources),
             self._devices(),
-            *([] if self.complete else ["記録のない時間・端末があるため、その間の持ち出しの有無は、この記録からは分かりません。"]),
+            *([] if self.complete else [f"記録のない時間・端末があるため、その間の{self.what}の有無は、この記録からは分かりません。"]),
         ]  # fmt: skip
 
     def text(self) -> str:
@@ -90,14 +91,18 @@ class Coverage:
         return f"期間中に一度も記録がない登録端末 {len(self.silent_devices)}台：{named}{more}"
 
 
-_ASKED = {"file": "ファイル", "user": "利用者", "channel": "経路", "file_class": "重要性分類"}
+_ASKED = {"file": "ファイル", "user": "利用者", "channel": "経路", "file_class": "重要性分類", "device": "端末"}
 
 
 def coverage(
     store: EventStore, directory: Directory, query: Query, silence_after: Mapping[str, float], *, asked: dict[str, str],
-    found: int, notes: Iterable[str] = (), names: Mapping[str, str] | None = None,
+    found: int, notes: Iterable[str] = (), names: Mapping[str, str] | None = None, what: str = "持ち出し",
+    devices: Collection[str] | None = None,
 ) -> Coverage:  # fmt: skip
-    """Look at what there was to look at: ``query`` holds window and grant, ``silence_after`` the known sources."""
+    """Look at what there was to look at: ``query`` holds window, grant and terms, ``silence_after`` the known sources.
+
+    ``devices``: only these are expected to be heard; ``names``: what people call the sources.
+    """
     called = names or {}
     totals = {bucket.key[0]: bucket for bucket in store.aggregate(Aggregate(query, ("hinomi.source",)))}
     sources = []
@@ -113,15 +118,18 @@ def coverage(
     silent = [
         device.id
         for device in directory.devices
-        if within(device.tenant, query.grant.tenant) and device.id not in heard
+        if within(device.tenant, query.grant.tenant)
+        and device.id not in heard
+        and (devices is None or device.id in devices)
     ]
     scope = directory.tenant_name(query.grant.tenant) if query.grant.tenant else "登録されたすべての学校・教育委員会"
-    return Coverage(query.since, query.until, asked, scope, sources, silent, found, list(notes))
+    return Coverage(query.since, query.until, asked, scope, sources, silent, found, list(notes), what=what)
 
 
 def _gaps(store: EventStore, query: Query, source: str, limit: float) -> list[tuple[str, str]]:
     """Return the times longer than ``limit`` seconds in which a source gave nothing."""
-    asked = Query(query.grant, query.since, query.until, (Term("hinomi.source", "=", source),), oldest_first=True)
+    terms = (*query.terms, Term("hinomi.source", "=", source))
+    asked = Query(query.grant, query.since, query.until, terms, oldest_first=True)
     gaps: list[tuple[str, str]] = []
     last = query.since
     for batch in store.scan(asked):

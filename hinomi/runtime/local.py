@@ -25,7 +25,7 @@ SETTLE = 60.0
 """Longest time in seconds that a command drives the engine."""
 
 #: Routes whose acts have effects outside: the engine is driven until they are verified, waiting or timed out.
-_EFFECTS = ("/hosts/", "/approvals/", "/decisions/", "/runs/", "/receipts/", "/reports/", "/incidents/")
+_EFFECTS = ("/hosts/", "/approvals/", "/decisions/", "/runs/", "/receipts/", "/reports/", "/incidents")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,10 @@ class Action:
     """Observed state that means done: isolated, released, clean, done."""
     guarded: ClassVar[bool] = False
     """Whether caps, protection, kill switch and the conditions of automatic containment apply."""
+    quorum: ClassVar[int] = 0
+    """How many different persons must approve at least, whatever the playbook says."""
+    irreversible: ClassVar[bool] = False
+    """Whether nothing brings back what it does: who approves it has to name the device."""
     inputs: ClassVar[type[BaseModel]]
     """pydantic model (frozen, extra=forbid) of the target."""
 

@@ -16,6 +16,12 @@ class EndpointTarget(BaseModel):
     machine: str = Field(min_length=1)
 
 
+class NamedTarget(EndpointTarget):
+    """One device whose name is compared with what the product calls it, before anything is sent."""
+
+    name: str = Field(min_length=1)
+
+
 class FileTarget(EndpointTarget):
     """One file on one device."""
 

@@ -16,7 +16,7 @@ from hinomi.directory import Directory
 from hinomi.errors import ConflictError
 from hinomi.links import Links
 from hinomi.playbooks.channels import Channel, Room
-from hinomi.playbooks.engine import answers, by_hand, library, runs, steps, waits
+from hinomi.playbooks.engine import answers, by_hand, duties, library, runs, steps, waits
 from hinomi.playbooks.engine.guards import KILLSWITCH
 from hinomi.playbooks.engine.reports import ReportBuilder
 from hinomi.playbooks.engine.rows import Row
@@ -61,8 +61,9 @@ class Engine:
         return named + [channel for name, channel in direct if name == "mail"]
 
     def on_incident(self, conn: Connection, incident: str, now: datetime) -> None:
-        """Match playbooks with an incident that was opened or changed; start what fits."""
+        """Match playbooks with an incident that was opened or changed; start what fits; look at duties to report."""
         runs.on_incident(self, conn, incident, now)
+        duties.on_incident(self, conn, incident, now)
 
     def advance(self, conn: Connection, run: str, now: datetime) -> None:
         """Start the steps of a run whose turn has come."""
@@ -106,8 +107,9 @@ class Engine:
         waits.note_receipt(self, conn, wait, person, how, reason, grant, now)
 
     def report_submitted(self, conn: Connection, report: Row, actor: str, now: datetime) -> None:
-        """Send a report that its author has submitted."""
+        """Send a report that its author has submitted; its answers may change what the law asks for."""
         steps.report.submitted(conn, report, actor, now)
+        duties.look(self, conn, report["incident"], now)
 
     def steer(
         self, conn: Connection, run: str, verb: str, grant: Grant, reason: str, now: datetime, step: str | None = None

@@ -1,7 +1,8 @@
 """What the engine asks of reports; the runtime hands it in, so that playbooks never import reports."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection
 
@@ -11,6 +12,8 @@ class Built(NamedTuple):
 
     path: str
     sha256: str
+    found: Mapping[str, Any] = {}
+    """What building it has shown of the incident: facts, among them perhaps ``file_class``."""
 
 
 class ReportBuilder(Protocol):

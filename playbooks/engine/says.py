@@ -22,6 +22,8 @@ _ACTS: Mapping[str, str] = {
     "endpoint.release": "隔離解除",
     "endpoint.scan": "スキャン",
     "endpoint.quarantine_file": "ファイルの隔離",
+    "endpoint.lock": "遠隔ロック",
+    "endpoint.wipe": "遠隔消去（初期化）",
 }
 _SEEN: Mapping[str, str] = {
     "isolated": "隔離を確認しました",
@@ -29,7 +31,12 @@ _SEEN: Mapping[str, str] = {
     "clean": "スキャンの完了を確認しました（新しい検知なし）",
     "done": "完了を確認しました",
 }
-_NOTICES: Mapping[str, str] = {"isolation_notice": "隔離メッセージ", "release_notice": "隔離解除メッセージ"}
+_NOTICES: Mapping[str, str] = {
+    "isolation_notice": "隔離メッセージ",
+    "release_notice": "隔離解除メッセージ",
+    "lost_notice": "端末の紛失・盗難のお知らせ",
+    "missent_notice": "誤送信のお知らせ",
+}
 
 DENIED = "承認されませんでした"
 OVERDUE = "期限を過ぎました"

@@ -248,12 +248,17 @@ def _facts(wait: Row) -> dict[str, Any]:
 
 
 def tell_role(
-    engine: "Engine", conn: Connection, incident: Row, wait: Row, template: str, now: datetime, *, key: str, step: Row
-) -> None:
-    """Tell a wait's role what is waited for; if nobody can be told, the role above at once."""
+    engine: "Engine", conn: Connection, incident: Row, wait: Row, template: str, now: datetime, *, key: str,
+    step: Row | None,
+) -> None:  # fmt: skip
+    """Tell a wait's role what is waited for; if there is nobody, or too few, the role above at once."""
     facts = _facts(wait)
-    if not messaging.send_role(engine, conn, wait["role"], template, incident, now, key=key, step=step, facts=facts):
+    told = messaging.send_role(engine, conn, wait["role"], template, incident, now, key=key, step=step, facts=facts)
+    if not told:
         escalate(engine, conn, incident, wait, now)
+    elif told < wait["quorum"]:
+        above = wait["escalate"] or "operator_lead"
+        messaging.send_role(engine, conn, above, template, incident, now, key=f"{key}:above", step=step, facts=facts)
 
 
 def escalate(engine: "Engine", conn: Connection, incident: Row, wait: Row, now: datetime) -> None:
@@ -261,6 +266,8 @@ def escalate(engine: "Engine", conn: Connection, incident: Row, wait: Row, now: 
     above = wait["escalate"] or "operator_lead"
     step = rows.get(conn, t.step, wait["step"]) if wait["step"] else None
     facts = {"due": due_text(wait), "step": wait["text"], "role": wait["role"]}
+    if wait["options"]:
+        facts |= {"wait": wait["id"], "options": wait["options"]}
     told = messaging.send_first(engine, conn, (above, "operator_lead", "operator"), "escalation", incident, now, key=f"escalate:{wait['id']}",
                                 step=step, facts=facts)  # fmt: skip
     detail = {"role": told or above, "what": wait["text"]}

@@ -260,6 +260,20 @@ def change(
     on_change(conn, row["id"], now)
 
 
+def learn(conn: Connection, incident: str, found: Mapping[str, Any], now: datetime, on_change: OnChange) -> None:
+    """Add facts that the logs have shown; a class among them raises the incident's class and its severity's floor."""
+    row = conn.execute(select(t.incident).where(t.incident.c.id == incident)).one()
+    file_class = classes(row.file_class, found.get("file_class"))
+    severity = worst(row.severity, FLOOR.get(file_class or ""))
+    facts = {**row.facts, **{name: value for name, value in found.items() if name != "file_class"}}
+    values = {"facts": facts, "file_class": file_class, "severity": severity, "updated_at": iso(now)}
+    conn.execute(update(t.incident).where(t.incident.c.id == incident).values(**values))
+    if severity != row.severity:
+        text = f"深刻度 {row.severity} → {severity}（重要性分類{file_class}の情報が関係する可能性）"
+        timeline.add(conn, incident, kind="severity", actor="system", now=now, text=text)
+    on_change(conn, incident, now)
+
+
 def close(conn: Connection, grant: Grant, ref: str, disposition: str, reason: str, now: datetime) -> None:
     """Close an incident; a device that it still holds stays isolated until it is released."""
     if disposition not in DISPOSITIONS:

@@ -28,7 +28,7 @@ CATEGORIES: Mapping[str, str] = {
     "data_egress": "情報の持ち出し",
     "exfiltration": "情報の持ち出し",
     "lost_device": "紛失・盗難",
-    "missend": "誤送信",
+    "missent": "誤送信",
     "other": "その他",
 }
 CAUSES: Mapping[str, str] = {"external": "外部要因", "internal": "内部要因"}
@@ -69,6 +69,26 @@ STEPS: Mapping[str, str] = {
     "infection": "感染報告（第一報）",
     "final": "最終報告書",
     "page_operator": "事業者の呼び出し",
+    "endpoint.lock": "端末の遠隔ロック",
+    "endpoint.wipe": "端末の遠隔消去（初期化）",
+    "lock": "端末の遠隔ロック",
+    "wipe": "端末の遠隔消去（初期化）",
+    "tell_manager": "管理職への連絡",
+    "judge_loss": "対応の判断（遠隔ロック・遠隔消去）",
+    "judge_missent": "対応の判断（取り消し・削除の依頼）",
+    "contents": "端末に保存されていた可能性のある情報の一覧",
+    "sent": "送信の記録の一覧",
+    "police": "警察への遺失届・盗難届",
+    "passwords": "パスワードの変更とサインインの取り消し",
+    "recall": "送信の取り消し",
+    "ask_deletion": "宛先への削除の依頼",
+    "confirm_deletion": "宛先での削除の確認",
+    "loss_report": "紛失・盗難報告",
+    "missent_report": "誤送信報告",
+    "board_report": "教育委員会への報告",
+    "duty": "個人情報保護委員会への報告の要否の判断",
+    "prompt_report": "個人情報保護委員会への速報",
+    "full_report": "個人情報保護委員会への確報",
 }
 CHOICES: Mapping[str, str] = {
     "true_positive": "実際の被害（検知は正しい）",
@@ -84,6 +104,14 @@ CHOICES: Mapping[str, str] = {
     "not_possible": "実施できない",
     "timeout": "期限切れ",
     "written_off": "取りやめ",
+    "lock": "遠隔ロックを行う",
+    "wipe": "遠隔消去（初期化）を行う",
+    "watch": "遠隔操作は行わず、捜索と連絡を続ける",
+    "found": "端末が見つかった",
+    "recall": "送信の取り消しと削除の依頼を行う",
+    "harmless": "漏えいのおそれはなく、取り消しは要らない",
+    "report": "報告する",
+    "no_duty": "報告を要しないと判断した",
 }
 MODES: Mapping[str, str] = {"live": "本番", "shadow": "記録のみ", "simulate": "模擬", "draft": "下書き"}
 VIAS: Mapping[str, str] = {

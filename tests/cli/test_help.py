@@ -12,7 +12,7 @@ from hinomi.cli.main import cli
 
 #: Issue text, part 17. `audit` has its own tests.
 VERBS = {
-    "demo": "", "init": "", "serve": "", "doctor": "", "help": "", "alert": "list show ack assign close", "incident": "list show note decide close",
+    "demo": "", "init": "", "serve": "", "doctor": "", "help": "", "alert": "list show ack assign close", "incident": "list show open link note decide close",
     "approval": "list approve deny", "receipt": "list note", "host": "list state isolate release", "playbook": "list show activate",
     "run": "list show pause resume retry skip", "rule": "list show test regression add enable disable remove lint try explain stats coverage", "detect": "", "hunt": "", "report": "list show edit submit", "events": "search show",
     "source": "list", "format": "list try", "directory": "import show", "notify": "test", "key": "create list revoke", "killswitch": "on off",

@@ -53,6 +53,7 @@ PRODUCTS: dict[str, tuple[str, list[str], str]] = {
     "defender": ('token_url = "{edr}/oauth2/token"\nclient_id = "client"\nclient_secret = "secret"', [], "/isolate"),
     "crowdstrike": ('client_id = "client"\nclient_secret = "secret"\nfirst_look = 1.0', ["--settle", "0.5"], "/devices-actions/v2"),
     "trend": ('api_key = "secret"', [], "/endpoints/isolate"),
+    "intune": ('token_url = "{edr}/oauth2/token"\nclient_id = "client"\nclient_secret = "secret"', ["--leaves", "3600"], "/wipe"),
 }  # fmt: skip
 
 
@@ -148,6 +149,7 @@ class World:
     def _toml(self) -> str:
         edr = f"http://127.0.0.1:{self.edr}"
         table = PRODUCTS[self.product][0].format(edr=edr)
+        alerts = "" if self.product == "intune" else self._alerts()
         folders = '[playbooks]\nfolders = ["playbooks"]\n' if (self.folder / "site" / "playbooks").exists() else ""
         return f"""data = "data"
 [api]
@@ -175,7 +177,10 @@ kind = "http"
 formats = ["windows.eventlog"]
 tenant = "kita/aoba"
 trusted_for_containment = true
-[sources.edr]
+{alerts}"""
+
+    def _alerts(self) -> str:
+        return f"""[sources.edr]
 kind = "pull"
 api = "{self.product}.alerts"
 vendor = "{self.product}"

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 FIND_APART = 10.0
 """Seconds between the two times a job's own request must not be found before it is sent again."""
+ONCE_LOOKS = 4
+"""Looks after which the outcome of what is never sent again is called unknown; some products show it late."""
 PAGE_AFTER = 3
 """Failed tries after which a human is paged, while it goes on trying."""
 QUEUED = 0.5
@@ -142,12 +144,14 @@ async def _as_wanted(adapter: Adapter, action: type[Action], intent: Intent) -> 
 
 
 async def _may_repeat(executor: "Executor", row: Row, step: Row, intent: Intent) -> bool:
-    """A state may be sent again; a job after two looks that are apart; what must happen once never."""
+    """A state may be sent again; a job after two looks that are apart; what must happen once never: it is looked for."""
     kind = executor.engine.adapters[step["vendor"]].capabilities()[intent.action]
     looked = row["body"].get("looked", 0) + 1
 
     def hold_back(conn: Connection, now: datetime) -> bool:
-        if kind == "once":
+        if kind == "once" and looked < ONCE_LOOKS:
+            leases.again(conn, row, now, FIND_APART, "looking once more", {**row["body"], "looked": looked})
+        elif kind == "once":
             leases.done(conn, row, now, "unknown outcome of an act that is never repeated")
             steps.fail(executor.engine, conn, step["id"], "unknown", says.UNKNOWN_OUTCOME, now)
         elif kind == "job" and looked < 2:

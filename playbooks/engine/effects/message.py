@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BESIDE = ("report_form", "report_reminder", "receipt_reminder")
 """Messages of a step that do not make it done."""
+AT_CONSOLE = ("operator", "operator_lead")
+"""Roles that decide with a key of their own, not by a link in a mail."""
 ISOLATION = {
     "verified": "confirmed",
     "failed": "failed",
@@ -109,7 +111,11 @@ def _link(engine: "Engine", row: Row) -> str:
         return f"p/{links.make('report', body['report'] + ':' + body['receipt'], at)}"
     if body["report"]:
         return f"f/{links.make('form', body['report'] + ':' + body['person'], at)}"
-    return f"r/{links.make('receipt', body['receipt'], at)}" if body["receipt"] else ""
+    if body["receipt"]:
+        return f"r/{links.make('receipt', body['receipt'], at)}"
+    if body["facts"].get("options") and body["role"] not in AT_CONSOLE:
+        return f"d/{links.make('decide', body['facts']['wait'] + ':' + body['person'], at)}"
+    return ""
 
 
 def _sent(engine: "Engine", conn: Connection, row: Row, message: Message, answer: str, now: datetime) -> None:

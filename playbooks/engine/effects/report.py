@@ -12,6 +12,7 @@ from hinomi.errors import HinomiError
 from hinomi.playbooks.engine import journal, leases, rows, says, steps
 from hinomi.playbooks.engine.reports import Built
 from hinomi.playbooks.engine.rows import Row
+from hinomi.playbooks.incidents import incidents
 from hinomi.state import t
 
 if TYPE_CHECKING:
@@ -44,4 +45,6 @@ def _built(engine: "Engine", conn: Connection, row: Row, built: Built, now: date
     facts = {"number": report["number"], "kind": report["kind"], "sha256": built.sha256}
     journal.prove(conn, "report.sent", f"report:{key}", row["tenant"], now, **facts)
     journal.tell(conn, row["incident"], "report", says.report_made(report["number"]), now, **facts)
+    if built.found:
+        incidents.learn(conn, row["incident"], built.found, now, engine.on_incident)
     steps.report.built(engine, conn, report, now)

@@ -39,14 +39,22 @@ def start(turn: Turn) -> None:
         _plan(turn, action, missing)
     elif missing:
         manual(engine, conn, turn.incident, turn.row, missing, turn.now)
-    elif step.approve is not None:
-        ask(turn, step.approve, "")
+    elif approve := _approve(step.approve, action):
+        ask(turn, approve, "")
     elif why := _why_ask(turn, action):
         ask(turn, GUARDED, why)
         if why == "protected":
             messaging.page(engine, conn, turn.incident, "protected", turn.now, step=turn.row)
     else:
         intend(engine, conn, turn.incident, turn.row, turn.now)
+
+
+def _approve(asked: Approve | None, action: type[Action]) -> Approve | None:
+    """Return who must say yes first: as the playbook has it, and never fewer persons than the action demands."""
+    if not action.quorum:
+        return asked
+    asked = asked or GUARDED
+    return asked.model_copy(update={"quorum": max(asked.quorum, action.quorum)})
 
 
 def targets(
@@ -64,6 +72,8 @@ def targets(
         return None
     vendor = next((one for one in known if action in engine.adapters[one].capabilities()), known[0])
     target = {"device": device.id, "machine": device.vendors[vendor]}
+    if "name" in actions.get(action).inputs.model_fields:
+        target["name"] = device.name
     if name == "incident.endpoint":
         return {"vendor": vendor, "target": target}
     facts = incident["facts"]

@@ -79,6 +79,8 @@ def decided(engine: "Engine", conn: Connection, wait: Row, choice: str, actor: s
         finish(conn, row["id"], "done", choice, now, by=actor)
         facts = {**incident["facts"], "decisions": {**incident["facts"].get("decisions", {}), row["name"]: choice}}
         rows.change(conn, t.incident, incident["id"], facts=facts, updated_at=iso(now))
+    elif wait["kind"] == "task" and row["kind"] == "decide":
+        finish(conn, row["id"], "done", choice, now, by=actor)
     elif wait["kind"] == "task":
         rows.change(conn, t.step, row["id"], outcome=f"manual_{choice}", by=actor)
     elif choice == "approve":

@@ -1,4 +1,7 @@
-"""``report``: its author gets a form; submitted, or overdue with 調査中, it is built, sent and received."""
+"""``report``: its author gets a form; submitted, or overdue with 調査中, it is built, sent and received.
+
+``by: system``: nobody has anything to write; it is built at once.
+"""
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,6 +19,7 @@ from hinomi.state import t
 if TYPE_CHECKING:
     from hinomi.playbooks.engine import Engine
 
+BY_ITSELF = "system"
 NEVER_UNSUBMITTED = ("final",)
 """Reports that are never sent before their author has submitted them."""
 
@@ -30,6 +34,10 @@ def start(turn: Turn) -> None:
     turn.note(due_at=iso(due), detail={"to": step.to, "report": kind, "receipt": _kept(step.receipt)})
     report = engine.reports.open(conn, incident=incident["id"], run=turn.run["id"], step=turn.row["id"], kind=kind, author_role=author,
                                  due_at=iso(due), now=now)  # fmt: skip
+    if author == BY_ITSELF:
+        rows.change(conn, t.report, report, state="submitted", author=BY_ITSELF, submitted_at=iso(now))
+        _build(conn, rows.get(conn, t.report, report), now)
+        return
     title = engine.reports.title(kind)
     wait = waits.open_wait(conn, incident, "report", author, now, step=turn.row, due=due, remind=step.remind, escalate=step.escalate,
                            flow=step.flow, text=says.making_of(title))  # fmt: skip

@@ -2,23 +2,23 @@
 
 Pages: learn.microsoft.com/defender-endpoint/api/ get-alerts, get-machines, get-machine-by-id, isolate-machine,
 unisolate-machine, run-av-scan, stop-and-quarantine-file, get-machineactions-collection, cancel-machine-action,
-common-errors; learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow.
+common-errors. Tokens: `hinomi.playbooks.simulators.entra`.
 """
 
 import json
-import secrets
 import time
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs, parse_qsl
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from hinomi.playbooks.simulators.entra import Tokens
 from hinomi.playbooks.simulators.gate import Endpoint, Gate, Limits, Refusal, hold
 from hinomi.playbooks.simulators.journal import Journal
 from hinomi.playbooks.vendors.defender.simulator_odata import Fields, ODataError, query
@@ -111,45 +111,6 @@ class Service:
     world: World
     journal: Journal
     limits: Limits
-    tokens: dict[str, float] = field(default_factory=dict)
-
-    # --- tokens -----------------------------------------------------------------------------------
-
-    async def token(self, request: Request) -> Response:
-        """Give a token for client credentials (RFC 6749, 4.4), refuse as Entra ID does."""
-        if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            return _denied("invalid_request", "AADSTS900144: The request body must be form encoded.", 400)
-        form = {name: values[0] for name, values in parse_qs((await request.body()).decode("latin-1")).items()}
-        missing = [name for name in ("grant_type", "client_id", "client_secret") if not form.get(name)]
-        if missing:
-            return _denied(
-                "invalid_request",
-                f"AADSTS900144: The request body must contain the following parameter: '{missing[0]}'.",
-                400,
-            )
-        if form["grant_type"] != "client_credentials":
-            return _denied("unsupported_grant_type", "AADSTS70003: The app requested an unsupported grant type.", 400)
-        scope, resource = form.get("scope", ""), form.get("resource", "")
-        if not (scope.endswith("/.default") or resource.startswith("https://")):
-            return _denied(
-                "invalid_scope",
-                "AADSTS1002012: The provided value for scope is not valid; it ends with /.default.",
-                400,
-            )
-        if form["client_id"] != self.manner.client_id:
-            return _denied("unauthorized_client", "AADSTS700016: Application was not found in the directory.", 400)
-        if not secrets.compare_digest(form["client_secret"].encode(), self.manner.client_secret.encode()):
-            return _denied("invalid_client", "AADSTS7000215: Invalid client secret provided.", 401)
-        token = secrets.token_urlsafe(32)
-        self.tokens[token] = time.monotonic() + self.manner.token_seconds
-        seconds = self.manner.token_seconds
-        return JSONResponse(
-            {"token_type": "Bearer", "expires_in": seconds, "ext_expires_in": seconds, "access_token": token}
-        )
-
-    def _let_in(self, request: Request) -> bool:
-        kind, _, token = request.headers.get("authorization", "").partition(" ")
-        return kind == "Bearer" and self.tokens.get(token, 0.0) > time.monotonic()
 
     @staticmethod
     async def _what(request: Request) -> tuple[str | None, str | None]:
@@ -269,12 +230,10 @@ class Service:
 
     def app(self) -> Starlette:
         """Return the application of the public port."""
-        gate = Gate(self._let_in, self.limits, self.world.faults, Errors(), self._what)
+        tokens = Tokens(self.manner.client_id, self.manner.client_secret, self.manner.token_seconds)
+        gate = Gate(tokens.let_in, self.limits, self.world.faults, Errors(), self._what)
         routes = [
-            Route("/oauth2/token", self.token, methods=["POST"]),
-            Route("/oauth2/v2.0/token", self.token, methods=["POST"]),
-            Route("/{tenant}/oauth2/token", self.token, methods=["POST"]),
-            Route("/{tenant}/oauth2/v2.0/token", self.token, methods=["POST"]),
+            *tokens.routes(),
             Route("/api/alerts", gate("alerts", self.alerts), methods=["GET"]),
             Route("/api/alerts/{alert}", gate("alert", self.alert), methods=["GET"]),
             Route("/api/machines", gate("machines", self.machines), methods=["GET"]),
@@ -296,11 +255,6 @@ def _named(endpoint: Endpoint, call: str) -> Endpoint:
         return await endpoint(request)
 
     return named
-
-
-def _denied(error: str, description: str, status: int) -> Response:
-    body = {"error": error, "error_description": description, "error_codes": [int(description[6:].partition(":")[0])]}
-    return JSONResponse(body | {"trace_id": str(uuid.uuid4()), "correlation_id": str(uuid.uuid4())}, status)
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -17,7 +17,7 @@ FACTS = {
 TEMPLATES = {
     "isolation_notice", "release_notice", "isolation_failed", "action_failed", "host_offline", "receipt_reminder", "escalation",
     "report_form", "report_reminder", "report_ready", "approval_request", "decision_request", "manual_task",
-    "hold_review",
+    "hold_review", "lost_notice", "missent_notice", "task_request",
 }  # fmt: skip
 
 

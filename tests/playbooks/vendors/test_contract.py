@@ -1,15 +1,19 @@
 """Every vendor × every fault, through the contract (CONTRACTS 7).
 
 Written over the registry: a product joins by being registered, with a simulator beside its adapter that has the
-command line and the second door of the others. Row 23 of the faults: an answer that never comes though it was done, 500 and
-then success, isolated already, another machine, offline for days.
+command line and the second door of the others. What only an EDR can be asked (isolation) is asked of those that isolate;
+what is never sent twice (wipe, quarantine) has its own row of answers to the same faults. Row 23 of the faults: an answer
+that never comes though it was done, 500 and then success, isolated already, another machine, offline for days.
 """
 
 import asyncio
 import functools
 import importlib.util
 import time
+import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -23,24 +27,59 @@ GOAL = {
     "endpoint.release": "released",
     "endpoint.scan": "clean",
     "endpoint.quarantine_file": "done",
+    "endpoint.lock": "done",
+    "endpoint.wipe": "done",
 }
 OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
 TRIES = 4
+CAN: dict[str, dict[str, str]] = {name: vendors.get(name).capabilities(None) for name in PRODUCTS}  # type: ignore[attr-defined]
+"""Product → what it can do; the same for every customer of it."""
+EDRS = [name for name in PRODUCTS if "endpoint.isolate" in CAN[name]]
+ONCE = [(name, action) for name in PRODUCTS for action, kind in CAN[name].items() if kind == "once"]
+REPEATABLE = [
+    (name, action) for name in PRODUCTS for action in sorted(GOAL) if CAN[name].get(action) != "once"
+]  # also what it cannot do
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture(scope="module", params=PRODUCTS)
-def product(request: pytest.FixtureRequest, simulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    folder = tmp_path_factory.mktemp(request.param)
-    running = simulator(folder, "--no-limits", "--pending", "0.1", "--running", "0.1", product=request.param)
-    yield running
-    running.close()
+@pytest.fixture(scope="module")
+def started(simulator: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Any]]:
+    """Start each product's simulator once."""
+    running: dict[str, Any] = {}
+
+    def start(name: str) -> Any:
+        if name not in running:
+            quick = ("--no-limits", "--pending", "0.1", "--running", "0.1")
+            running[name] = simulator(tmp_path_factory.mktemp(name), *quick, product=name)
+        return running[name]
+
+    yield start
+    for one in running.values():
+        one.close()
+
+
+def _by_name(started: Callable[[str], Any], name: str) -> Iterator[Any]:
+    found = started(name)
+    yield found
+    found.lift_faults()
+
+
+@pytest.fixture(params=PRODUCTS)
+def product(request: pytest.FixtureRequest, started: Callable[[str], Any]) -> Iterator[Any]:
+    """Any product."""
+    yield from _by_name(started, request.param)
+
+
+@pytest.fixture(params=EDRS)
+def edr(request: pytest.FixtureRequest, started: Callable[[str], Any]) -> Iterator[Any]:
+    """A product that isolates."""
+    yield from _by_name(started, request.param)
 
 
 @pytest.fixture
-async def edr(product: Any) -> Any:
-    yield product
-    product.lift_faults()
+def of_case(request: pytest.FixtureRequest, started: Callable[[str], Any]) -> Iterator[Any]:
+    """The product that a case names."""
+    yield from _by_name(started, request.getfixturevalue("name"))
 
 
 def adapter_of(edr: Any, **changes: Any) -> Adapter:
@@ -48,8 +87,28 @@ def adapter_of(edr: Any, **changes: Any) -> Adapter:
 
 
 def intent_of(action: str, machine: str, tag: str = "[hinomi:t/i/r:s:1]") -> Intent:
-    now = iso(SystemClock().now())
-    return Intent(action, {"device": "pc", "machine": machine, "sha1": "a" * 40}, tag, sent_at=now)
+    now, named = (
+        iso(SystemClock().now()),
+        {"device": "pc", "machine": machine, "sha1": "a" * 40, "name": NAMES.get(machine, "pc")},
+    )
+    return Intent(action, named, tag, sent_at=now)
+
+
+NAMES: dict[str, str] = {}
+"""What a machine is called at its product, where an act compares that."""
+
+
+def machine_at(edr: Any) -> str:
+    """Return a machine that nobody else uses, and remember what it is called."""
+    name = f"pc-{uuid.uuid4().hex[:6]}"
+    machine = str(edr.steer("/machines", {"computerDnsName": name})[0]["id"])
+    NAMES[machine] = name
+    return machine
+
+
+def first_act(edr: Any) -> str:
+    """Return what a product is mostly there for."""
+    return next(action for action in ("endpoint.isolate", "endpoint.lock") if action in CAN[edr.product])
 
 
 async def carry(adapter: Adapter, intent: Intent) -> tuple[Accepted | None, list[VendorError]]:
@@ -58,7 +117,10 @@ async def carry(adapter: Adapter, intent: Intent) -> tuple[Accepted | None, list
     for _ in range(TRIES):
         try:
             sent = bool(errors) and errors[-1].kind == "unknown"
-            return (await adapter.find_own(intent) if sent else None) or await adapter.apply(intent), errors
+            found = await adapter.find_own(intent) if sent else None
+            if sent and found is None and adapter.capabilities()[intent.action] == "once":
+                break
+            return found or await adapter.apply(intent), errors
         except VendorError as error:
             errors.append(error)
             if error.kind in ("permanent", "auth"):
@@ -78,7 +140,7 @@ async def seen(adapter: Adapter, intent: Intent, accepted: Accepted, *until: str
 
 async def prepared(edr: Any, adapter: Adapter, action: str) -> str:
     """Return a machine on which the action has something to do."""
-    machine = str(edr.machine())
+    machine = machine_at(edr)
     if action == "endpoint.release":
         edr.portal(machine, "endpoint.isolate")
         await until(lambda: edr.isolated(machine))
@@ -122,13 +184,32 @@ FAULTS: list[tuple[str, int | None, list[str], bool]] = [
 ]
 
 
-@pytest.mark.parametrize("action", sorted(GOAL))
+@pytest.mark.parametrize(("name", "action"), REPEATABLE)
 @pytest.mark.parametrize(
     ("fault", "times", "kinds", "done"), FAULTS, ids=[f"{f}-{n or 'always'}" for f, n, *_ in FAULTS]
 )
 async def test_a_fault_is_named_for_what_it_is_and_leads_to_one_effect_or_none(
-    edr: Any, action: str, fault: str, times: int | None, kinds: list[str], done: bool
+    of_case: Any, name: str, action: str, fault: str, times: int | None, kinds: list[str], done: bool
 ) -> None:
+    await under_fault(of_case, action, fault, times, kinds, done)
+
+
+ONCE_FAULTS = [(fault, times, kinds[:1], done and kinds[:1] != ["unknown"]) for fault, times, kinds, done in FAULTS]
+"""After an unknown outcome it is looked for, and not sent again: then it is there only if it was taken."""
+
+
+@pytest.mark.parametrize(("name", "action"), ONCE)
+@pytest.mark.parametrize(
+    ("fault", "times", "kinds", "done"), ONCE_FAULTS, ids=[f"{f}-{n or 'always'}" for f, n, *_ in FAULTS]
+)
+async def test_what_must_happen_once_is_sent_once_under_every_fault(
+    of_case: Any, name: str, action: str, fault: str, times: int | None, kinds: list[str], done: bool
+) -> None:
+    expected = kinds * TRIES if (fault, times) == ("429", None) else kinds
+    await under_fault(of_case, action, fault, times, expected, done or fault == "timeout-after-accept")
+
+
+async def under_fault(edr: Any, action: str, fault: str, times: int | None, kinds: list[str], done: bool) -> None:
     adapter = adapter_of(edr)
     if action not in adapter.capabilities():
         return cannot(adapter, action)
@@ -151,38 +232,38 @@ async def test_a_fault_is_named_for_what_it_is_and_leads_to_one_effect_or_none(
     await closing(adapter, work())
 
 
-async def test_a_vendor_that_asks_to_wait_is_heard(edr: Any) -> None:
-    adapter, machine = adapter_of(edr), edr.machine()
-    edr.fault("429", machine, times=1, seconds=7.0)
+async def test_a_vendor_that_asks_to_wait_is_heard(product: Any) -> None:
+    adapter, machine, action = adapter_of(product), machine_at(product), first_act(product)
+    product.fault("429", machine, action, times=1, seconds=7.0)
     with pytest.raises(VendorError) as raised:
-        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", machine)))
+        await closing(adapter, adapter.apply(intent_of(action, machine)))
     assert raised.value.retry_after == pytest.approx(7.0, abs=1.5)  # some name an instant, in whole seconds
 
 
-async def test_who_is_not_reached_has_certainly_not_taken_it(edr: Any) -> None:
-    adapter = adapter_of(edr, base_url="http://127.0.0.1:9")
+async def test_who_is_not_reached_has_certainly_not_taken_it(product: Any) -> None:
+    adapter = adapter_of(product, base_url="http://127.0.0.1:9")
     with pytest.raises(VendorError) as raised:
-        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", edr.machine())))
+        await closing(adapter, adapter.apply(intent_of(first_act(product), product.machine())))
     assert raised.value.kind == "retryable"
 
 
-async def test_refused_credentials_are_no_matter_of_trying_again(edr: Any) -> None:
-    adapter = adapter_of(edr, **edr.wrong_secret())
+async def test_refused_credentials_are_no_matter_of_trying_again(product: Any) -> None:
+    adapter = adapter_of(product, **product.wrong_secret())
     with pytest.raises(VendorError) as raised:
-        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", edr.machine())))
+        await closing(adapter, adapter.apply(intent_of(first_act(product), product.machine())))
     assert raised.value.kind == "auth"
 
 
-async def test_an_unknown_machine_is_permanent(edr: Any) -> None:
-    adapter = adapter_of(edr)
+async def test_an_unknown_machine_is_permanent(product: Any) -> None:
+    adapter = adapter_of(product)
     with pytest.raises(VendorError) as raised:
-        await closing(adapter, adapter.apply(intent_of("endpoint.isolate", edr.stranger())))
+        await closing(adapter, adapter.apply(intent_of(first_act(product), product.stranger())))
     assert raised.value.kind == "permanent"
 
 
 @pytest.mark.parametrize("machine", ["", "../x", "a?b=c", "a#b", "a' or 'b", "*", ".."])
-async def test_only_one_explicit_machine_is_ever_acted_on(edr: Any, machine: str) -> None:
-    adapter, intent = adapter_of(edr), intent_of("endpoint.isolate", machine)
+async def test_only_one_explicit_machine_is_ever_acted_on(product: Any, machine: str) -> None:
+    adapter, intent = adapter_of(product), intent_of(first_act(product), machine)
     with pytest.raises(VendorError, match="no machine"):
         adapter.plan(intent)
     with pytest.raises(VendorError) as raised:
@@ -341,8 +422,8 @@ async def test_a_newer_alert_means_that_a_scan_has_not_cleaned(edr: Any) -> None
     await closing(adapter, work())
 
 
-async def test_the_plan_is_what_is_sent_and_carries_the_tag_where_the_product_keeps_one(edr: Any) -> None:
-    adapter = adapter_of(edr)
+async def test_the_plan_is_what_is_sent_and_carries_the_tag_where_the_product_keeps_one(product: Any) -> None:
+    edr, adapter = product, adapter_of(product)
 
     async def work() -> None:
         for action in adapter.capabilities():
@@ -355,5 +436,112 @@ async def test_the_plan_is_what_is_sent_and_carries_the_tag_where_the_product_ke
             where = f"{edr.url}{entry['path']}{'?' if entry['query'] else ''}{entry['query']}"
             assert (entry["method"], where, entry["body"]) == (plan.method, plan.url, plan.body)
             assert (intent.tag in str(entry["body"])) == (action in edr.comments)
+
+    await closing(adapter, work())
+
+
+# --- what an MDM is asked ---------------------------------------------------------------------------------
+
+MDMS = [name for name in PRODUCTS if "endpoint.wipe" in CAN[name]]
+REMOTE = ("endpoint.lock", "endpoint.wipe")
+
+
+@pytest.fixture(params=MDMS)
+def mdm(request: pytest.FixtureRequest, started: Callable[[str], Any]) -> Iterator[Any]:
+    """A product that locks and wipes."""
+    yield from _by_name(started, request.param)
+
+
+def test_a_wipe_is_never_repeated_and_nothing_brings_it_back() -> None:
+    assert MDMS
+    assert {CAN[name]["endpoint.wipe"] for name in MDMS} == {"once"}
+
+
+@pytest.mark.parametrize("action", REMOTE)
+async def test_a_device_that_is_off_is_pending_for_as_long_as_it_takes(mdm: Any, action: str) -> None:
+    adapter, machine = adapter_of(mdm), machine_at(mdm)
+    mdm.fault("offline", machine)
+    intent = intent_of(action, machine)
+
+    async def work() -> None:
+        accepted = await adapter.apply(intent)
+        for _ in range(5):
+            assert (await adapter.verify(intent, accepted.vendor_id)).state == "pending"
+            await asyncio.sleep(0.1)
+        mdm.lift_faults()
+        await seen(adapter, intent, accepted, "done")
+
+    await closing(adapter, work())
+
+
+@pytest.mark.parametrize("action", REMOTE)
+async def test_a_remote_act_that_is_open_is_followed_and_not_sent_again(mdm: Any, action: str) -> None:
+    adapter, machine = adapter_of(mdm), machine_at(mdm)
+    mdm.fault("offline", machine)
+
+    async def work() -> None:
+        await adapter.apply(intent_of(action, machine))
+        await adapter.apply(intent_of(action, machine, "[hinomi:t/i/other:s:1]"))
+        assert len(mdm.actions(machine)) == 1
+
+    await closing(adapter, work())
+
+
+@pytest.mark.parametrize("action", REMOTE)
+async def test_a_remote_act_that_fails_or_is_cancelled_has_failed_and_is_not_taken_for_ours(
+    mdm: Any, action: str
+) -> None:
+    adapter = adapter_of(mdm)
+
+    async def work() -> None:
+        for cancelled in (False, True):
+            machine = machine_at(mdm)
+            mdm.fault("offline" if cancelled else "fail", machine)
+            intent = intent_of(action, machine)
+            accepted = await adapter.apply(intent)
+            if cancelled:
+                mdm.cancel(None, machine, action)
+            await seen(adapter, intent, accepted, "failed")
+            assert await adapter.find_own(intent) is None
+            with pytest.raises(VendorError) as raised:
+                await adapter.undo(intent)
+            assert raised.value.kind == "permanent"
+
+    await closing(adapter, work())
+
+
+@pytest.mark.parametrize("action", REMOTE)
+async def test_a_device_that_cannot_be_read_first_is_not_acted_on(mdm: Any, action: str) -> None:
+    adapter, machine = adapter_of(mdm), machine_at(mdm)
+
+    async def work() -> None:
+        mdm.list_fault("500")
+        with pytest.raises(VendorError) as raised:
+            await adapter.apply(intent_of(action, machine))
+        assert raised.value.kind == "retryable"
+        mdm.lift_faults()
+        assert mdm.sent(machine) == []
+
+    await closing(adapter, work())
+
+
+@pytest.mark.parametrize("action", REMOTE)
+async def test_a_device_that_the_product_calls_otherwise_is_not_acted_on(mdm: Any, action: str) -> None:
+    adapter, machine = adapter_of(mdm), machine_at(mdm)
+    NAMES[machine] = "another"
+    with pytest.raises(VendorError) as raised:
+        await closing(adapter, adapter.apply(intent_of(action, machine)))
+    assert raised.value.kind == "permanent"
+    assert mdm.sent(machine) == []
+
+
+async def test_what_was_asked_before_our_time_is_not_ours(mdm: Any) -> None:
+    adapter, machine = adapter_of(mdm), machine_at(mdm)
+
+    async def work() -> None:
+        mdm.portal(machine, "endpoint.lock")
+        later = iso(SystemClock().now() + timedelta(minutes=10))
+        intent = replace(intent_of("endpoint.lock", machine), sent_at=later)
+        assert await adapter.find_own(intent) is None
 
     await closing(adapter, work())
