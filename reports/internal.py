@@ -84,8 +84,7 @@ def remote_rows(facts: Facts) -> list[Row]:
         step = facts.step(action)
         if step is None:
             continue
-        said = _REMOTE.get(step["state"], step["state"])
-        said += f"：{step['error']}" if step["error"] else ""
+        said = _REMOTE.get(step["state"], str(step["state"])) + (f"：{step['error']}" if step["error"] else "")
         approved = [w for w in facts.waits if w["step"] == step["id"] and w["kind"] == "approval"]
         by = "、".join(facts.approvers(wait["id"]) for wait in approved)
         rows.append(Row(label=label, value=said, note=f"承認：{by}" if by else ""))

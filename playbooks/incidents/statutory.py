@@ -120,7 +120,7 @@ def of_incident(conn: Connection, incident: Mapping[str, Any]) -> Hint:
 
 def note(conn: Connection, incident_id: str, now: datetime) -> bool:
     """Look at an incident again; if the hint differs, keep it, and write it on the timeline and in the audit."""
-    incident = conn.execute(select(t.incident).where(t.incident.c.id == incident_id)).one()._mapping
+    incident = dict(conn.execute(select(t.incident).where(t.incident.c.id == incident_id)).one()._mapping)
     hint = of_incident(conn, incident)
     kept = as_dict(hint)
     if incident["facts"].get("statutory") == kept:

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from hinomi import directory
 from hinomi.api import keys
 from hinomi.api.app import create_app
+from hinomi.api.web.common import form_key
 from hinomi.clock import FakeClock
 from hinomi.directory import Device, Directory, Person, Tenant
 from hinomi.playbooks.engine import rows
@@ -276,7 +277,13 @@ def test_who_approves_a_wipe_writes_the_asset_number_and_two_are_needed(site: Si
         assert answer.status_code == 422
         assert "一致しません" in answer.text
     assert "現在 1名" in site.post(first, choice="approve", reason="確認した", confirm="kt-0012").text
-    assert "回答済みです" in site.post(first, choice="approve", reason="もう一度", confirm="KT-0012").text
+    again = {
+        "csrf": form_key(first.rpartition("/")[2]),
+        "choice": "approve",
+        "reason": "もう一度",
+        "confirm": "KT-0012",
+    }
+    assert "回答済みです" in site.client.post(first, data=again).text
     assert site.rows(t.step, name="wipe")[0]["state"] == "waiting"
     assert len(site.rows(t.decision, wait=wait)) == 1
     site.post(second, choice="approve", reason="確認した", confirm="HES-PC-012")

@@ -56,6 +56,8 @@ class Defender:
 
     def plan(self, intent: Intent) -> Request:
         """Return the exact request."""
+        if intent.action not in CALLS:
+            raise VendorError(f"{intent.action} is nothing that Defender does", "permanent")
         return Request("POST", self._settings.base_url.rstrip("/") + self._path(intent), self._body(intent))
 
     @staticmethod
