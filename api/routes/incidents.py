@@ -87,9 +87,10 @@ def open_incident(parts: Parts, who: Acts, body: Reported) -> dict[str, Any]:
         directory = parts.engine.directory(conn)
         opened = reported.open_reported(conn, directory, who.grant, report, now, parts.engine.on_incident)
         incident = queries.one(conn, t.incident, who.grant, opened.incident, "incident")
+        live = reported.is_live(conn, opened.incident)
     parts.poke()
     keep = ("id", "number", "tenant", "category", "severity", "host", "opened_at")
-    return {**{name: incident[name] for name in keep}, "opened": opened.fresh}
+    return {**{name: incident[name] for name in keep}, "opened": opened.fresh, "live": live}
 
 
 @router.post("/links", status_code=201)

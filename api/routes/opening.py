@@ -107,13 +107,13 @@ def report(deps: Parts, token: str, posted: Posted) -> HTMLResponse:
         grant = Grant(f"person:{person.id}", person.tenant, frozenset({"act"}))
         with deps.state.write() as conn:
             opened = reported.open_reported(conn, directory, grant, given, now, deps.engine.on_incident)
-            case = case_of(deps, conn, opened.incident)
+            case, live = case_of(deps, conn, opened.incident), reported.is_live(conn, opened.incident)
     except Faults as faults:
         return _form(directory, token, person, given=posted, faults=faults)
     except (ConfigError, ConflictError, NotFoundError):
         return _form(directory, token, person, given=posted, faults=Faults([ConfigError(NO_DEVICE, where="device")]))
     deps.poke()
-    return html_page("opened.html", case=case, fresh=opened.fresh, steps=STEPS[given.kind])
+    return html_page("opened.html", case=case, fresh=opened.fresh, live=live, steps=STEPS[given.kind])
 
 
 def _report(person: Person, posted: Form) -> Report:

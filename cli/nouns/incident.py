@@ -100,6 +100,8 @@ def open_(client: Client, fmt: str, **told: str) -> None:
     outcome = client.post("incidents", told)
     text = _("opened: incident {number}") if outcome["opened"] else _("joined: incident {number} was open already")
     show_done(outcome, fmt, text.format(number=outcome["number"]))
+    if not outcome["live"]:
+        say(_("no playbook is live for it: nobody is told; hinomi playbook activate ID --mode live --reason …"))
 
 
 @command.command("link", epilog=examples("incident link t01", "incident link h01 -o json"))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from hinomi.clock import iso
 from hinomi.directory import Device, Directory, Person
 from hinomi.errors import ConfigError, ConflictError, NotFoundError
 from hinomi.playbooks.incidents import incidents, timeline
 from hinomi.playbooks.incidents.incidents import CATEGORIES, OnChange
+from hinomi.state import t
 from hinomi.tenancy import Grant, within
 
 KindName = Literal["lost_device", "missent"]
@@ -93,6 +94,12 @@ def open_reported(
         facts=facts, on_change=on_change,
     )  # fmt: skip
     return Opened(made, fresh=True)
+
+
+def is_live(conn: Connection, incident: str) -> bool:
+    """Tell whether a playbook acts for an incident: if none does, nobody is told by hinomi."""
+    found = select(t.run.c.id).where((t.run.c.incident == incident) & (t.run.c.mode == "live"))
+    return conn.execute(found.limit(1)).first() is not None
 
 
 def _device(directory: Directory, grant: Grant, person: Person, report: Report) -> Device | None:

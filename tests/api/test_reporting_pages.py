@@ -131,6 +131,7 @@ def test_the_button_opens_the_incident_once_and_says_what_to_do(site: Site) -> N
     for said in ("報告を受け付けました", "事案番号 1", "KT-0012", "警察へ遺失届", "令和8年11月24日"):
         assert said in page.text
     assert "髙橋" not in page.text
+    assert "自動の連絡は行われていません" in page.text  # no playbook is live: nobody is told
     again = site.post(link, **LOST)
     assert "すでに受け付けています" in again.text
     (incident,) = site.rows(t.incident)
@@ -143,6 +144,11 @@ def test_the_button_opens_the_incident_once_and_says_what_to_do(site: Site) -> N
     assert incident["facts"]["occurred_at"] == "2026-11-23T23:30:00.000000Z"
     assert incident["facts"]["what"] == "帰宅の電車に置き忘れた"
     assert site.rows(t.timeline, kind="opened")[0]["actor"] == "person:t01"
+
+
+def test_where_a_flow_is_live_the_page_does_not_say_that_nobody_is_told(site: Site) -> None:
+    site.lose()
+    assert "自動の連絡は行われていません" not in site.post(site.link("open", "t01"), **LOST).text
 
 
 def test_a_mis_sent_message_needs_no_device(site: Site) -> None:
