@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from hinomi.cli.acting.processes import Child, free_port
 from hinomi.cli.demo import scenes, world
 from hinomi.cli.demo.closing import journal
-from hinomi.cli.demo.stage import Child, free_port
 from hinomi.cli.demo.world import Device, Person
 
 SECRET = "bench"
@@ -89,7 +89,7 @@ class Rig:
             "edr", "-m", "hinomi.playbooks.vendors.defender.simulator", "--journal", str(self.journal), "--client-id", SECRET,
             "--client-secret", SECRET, "--machines", str(folder / "outside" / "machines.json"), "--no-limits",
         )  # fmt: skip
-        mail = self.child("mail", "-m", "hinomi.cli.demo.mailbox", "--folder", str(folder / "outside" / "mail"))
+        mail = self.child("mail", "-m", "hinomi.cli.acting.mailbox", "--folder", str(folder / "outside" / "mail"))
         self.ports = {"api": free_port(), "ingest": free_port(), "edr": edr.first("port")["port"]}
         self.ports["mail"] = mail.first("port")["port"]
         self.config.write_text(settings(self.ports, extra))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
+from hinomi.cli.acting.pages import ask
 from hinomi.cli.demo.flow import Step, finished, steps_of
-from hinomi.cli.demo.pages import ask
 from hinomi.cli.demo.scenes import SERVER
 from hinomi.cli.demo.stage import Stage
 from hinomi.cli.demo.world import DOORS
@@ -92,7 +92,7 @@ class Conductor:
     def _follow(self) -> None:
         began = time.monotonic()
         while time.monotonic() - began < LIMIT:
-            self.stage.alive()
+            self.stage.processes.alive()
             self._look()
             if self._stands():
                 return
@@ -144,7 +144,7 @@ class Conductor:
         wanted = sum(quiet.values())
         deadline = time.monotonic() + SETTLE
         while time.monotonic() < deadline:
-            self.stage.alive()
+            self.stage.processes.alive()
             self.seen.sent = quiet
             stored = self._count("")
             if stored != self.seen.stored:

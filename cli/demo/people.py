@@ -4,22 +4,18 @@ They know their mailbox, the links in it, and (the operator) a channel in Slack 
 waits for the reminder.
 """
 
-import json
-import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from email import policy
-from email.parser import BytesParser
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from hinomi.cli.demo.pages import Answer, ask, press
+from hinomi.cli.acting.letters import Api, Mail, check, read
+from hinomi.cli.acting.pages import press
+from hinomi.cli.demo.chat import Chat
 from hinomi.cli.demo.world import Person, World
 
-LINK = re.compile(r"https?://\S+?/([rfp])/[\w.~%-]+")
 #: Mail that wants nothing of its reader but to be read.
 PAGES = ("isolation_failed", "action_failed", "host_offline")
 #: Who presses the button for a group, and who writes its reports: one of several holders acts, as in a school.
@@ -80,83 +76,6 @@ def answers() -> dict[str, str]:
     return {**ANSWERS, **{name: moment.strftime("%Y-%m-%dT%H:%M") for name, moment in times.items()}}
 
 
-@dataclass
-class Mail:
-    """One message as its reader sees it."""
-
-    to: str
-    template: str
-    subject: str
-    link: str
-    kind: str
-
-
-def read(path: Path) -> Mail:
-    """Read one .eml file."""
-    message = BytesParser(policy=policy.default).parsebytes(path.read_bytes())
-    body = message.get_body(("plain",))
-    link = LINK.search(body.get_content() if body is not None else "")
-    return Mail(
-        str(message["To"]),
-        str(message["X-Hinomi-Template"] or ""),
-        str(message["Subject"]),
-        link[0] if link else "",
-        link[1] if link else "",
-    )
-
-
-class Api:
-    """The API with one key."""
-
-    def __init__(self, base: str, key: str):
-        self._base, self._headers = base, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-
-    def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        """Return the JSON of an answer.
-
-        Raises:
-            OSError: If it is refused.
-        """
-        answer = ask(
-            method,
-            f"{self._base}/api/v1/{path}",
-            json.dumps(body).encode() if body is not None else None,
-            self._headers,
-        )
-        if answer.status >= 400:
-            raise OSError(f"{path}: answer {answer.status}: {answer.text[:200]}")
-        return json.loads(answer.text)
-
-
-class Chat:
-    """The operators' channel in Slack, as its members have it before them."""
-
-    def __init__(self, base: str, secret: str):
-        self._base, self._headers = base, {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
-
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = ask(method, f"{self._base}/{path}", json.dumps(body).encode() if body else None, self._headers)
-        if answer.status >= 400:
-            raise OSError(f"Slack: {path}: answer {answer.status}: {answer.text[:200]}")
-        return json.loads(answer.text)
-
-    def buttons(self) -> set[str]:
-        """Return what can be pressed now."""
-        blocks = [block for message in self._ask("GET", "state")["messages"] for block in message.get("blocks", ())]
-        elements = [e for block in blocks if block["type"] == "actions" for e in block["elements"]]
-        return {element["text"]["text"] for element in elements if element["type"] == "button"}
-
-    def press(self, label: str, member: str) -> None:
-        """Press a button; Slack signs it and sends it on.
-
-        Raises:
-            OSError: If it was not taken.
-        """
-        answer = self._ask("POST", "click", {"label": label, "user": member})
-        if answer["status"] != 200:
-            raise OSError(f"Slack: 「{label}」: answer {answer['status']}: {answer['body'][:200]}")
-
-
 class People:
     """Everybody with a mailbox."""
 
@@ -203,7 +122,7 @@ class People:
             return
         if mail.template in PAGES:
             self._tell("paged", who=person.id, role=person.role, template=mail.template)
-        if mail.kind and self._acts(person, mail):
+        if mail.kind in ("r", "p", "f") and self._acts(person, mail):
             self._handled.add(mail.link)
             self._soon(0.5 if mail.kind != "f" else 1.0, lambda: self._open(person, mail))
 
@@ -217,15 +136,9 @@ class People:
 
     def _open(self, person: Person, mail: Mail) -> None:
         answer = press(mail.link, answers() if mail.kind == "f" else {})
-        self._check(answer)
+        check(answer)
         what = {"f": "submitted", "p": "read", "r": "received"}[mail.kind]
         self._tell("act", who=person.id, role=person.role, what=what, template=mail.template)
-
-    @staticmethod
-    def _check(answer: Answer) -> None:
-        if answer.status >= 400:
-            text = re.sub(r"<[^>]+>|\s+", " ", answer.text)
-            raise OSError(f"answer {answer.status}: {' '.join(text.split())[:300]}")
 
     # --- the operator -----------------------------------------------------------------------------
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from rich.console import Console
 
+from hinomi.cli.acting.processes import is_terminal
 from hinomi.cli.demo.closing import summary
 from hinomi.cli.demo.conductor import Conductor, Seen
 from hinomi.cli.demo.elastic import Node
 from hinomi.cli.demo.show import Plain, Screen, last_page, now_text
-from hinomi.cli.demo.stage import Options, Stage, is_terminal
+from hinomi.cli.demo.stage import Options, Stage
 from hinomi.errors import ConfigError
 
 
@@ -58,7 +59,9 @@ def _run(stage: Stage, show: Plain | Screen) -> tuple[Seen, int]:
             seen = conductor.play()
         stage.stop_players()
     finally:
-        code = stage.end()
+        code = stage.processes.end()
+        if node is not None:
+            node.end()
     return seen, code
 
 

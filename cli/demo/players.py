@@ -19,10 +19,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from hinomi.cli.acting.letters import Api
+from hinomi.cli.acting.pages import ask
 from hinomi.cli.demo import scenes
+from hinomi.cli.demo.chat import Chat
 from hinomi.cli.demo.generator import SchoolDay, header
-from hinomi.cli.demo.pages import ask
-from hinomi.cli.demo.people import Api, Chat, People
+from hinomi.cli.demo.people import People
 from hinomi.cli.demo.webfilter import Sender
 from hinomi.cli.demo.world import DOORS, Device, Person, from_dict
 

@@ -57,7 +57,7 @@ def test_the_players_know_nothing_of_hinomi() -> None:
     command = [sys.executable, "-m", "hinomi.cli.demo.players", "--modules", "-"]
     names = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)["names"]
     assert "hinomi.cli.demo.people" in names
-    own = ("hinomi.cli.demo", "hinomi.playbooks.vendors.defender.simulator")
+    own = ("hinomi.cli.demo", "hinomi.cli.acting", "hinomi.playbooks.vendors.defender.simulator")
     ours = [name for name in names if name.partition(".")[0] == "hinomi"]
     assert [name for name in ours if not name.startswith(own) and name not in ("hinomi", "hinomi.cli")] == []
     assert {"sqlite3", "sqlalchemy", "deltalake", "elasticsearch"}.isdisjoint(names)  # it opens no database

@@ -1,6 +1,6 @@
 """The mail server of the outside world: takes every message and writes it into a folder, one .eml file each.
 
-``python -m hinomi.cli.demo.mailbox --port 0 --folder DIR`` prints {"port"} when it is ready. The recipients of the
+``python -m hinomi.cli.acting.mailbox --port 0 --folder DIR`` prints {"port"} when it is ready. The recipients of the
 envelope are kept in ``X-Envelope-To``.
 """
 
@@ -39,7 +39,7 @@ async def serve(port: int, folder: Path) -> None:
         loop.add_signal_handler(number, stop.set)
     keeper = Folder(folder)
     server = await loop.create_server(
-        lambda: SMTP(keeper, enable_SMTPUTF8=True, hostname="mail.demo"), "127.0.0.1", port
+        lambda: SMTP(keeper, enable_SMTPUTF8=True, hostname="mail.local"), "127.0.0.1", port
     )
     sys.stdout.write(json.dumps({"port": server.sockets[0].getsockname()[1]}) + "\n")
     sys.stdout.flush()

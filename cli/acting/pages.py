@@ -2,9 +2,11 @@
 
 import http.client
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
 from html.parser import HTMLParser
 from urllib.parse import urlencode, urljoin, urlsplit
 
+JST = timezone(timedelta(hours=9))
 TIMEOUT = 15.0
 #: What an author writes where they do not know.
 UNKNOWN = ("調査中", "不明")
@@ -147,7 +149,7 @@ def ask(method: str, url: str, body: bytes | None = None, headers: dict[str, str
 
 
 def fill(form: Form, answers: dict[str, str]) -> list[tuple[str, str]]:
-    """Return the pairs a browser would send: hidden fields as they are, others answered by name, else 調査中."""
+    """Return the pairs a browser would send: hidden fields as they are, others answered by name, else 調査中 or now."""
     pairs: list[tuple[str, str]] = []
     groups: dict[str, list[Field]] = {}
     for control in form.fields:
@@ -158,6 +160,8 @@ def fill(form: Form, answers: dict[str, str]) -> list[tuple[str, str]]:
             pairs.append((control.name, _option(control, wanted)))
         elif control.kind in ("text", "textarea"):
             pairs.append((control.name, wanted or control.value.strip() or UNKNOWN[0]))
+        elif control.kind == "datetime-local":
+            pairs.append((control.name, wanted or control.value or datetime.now(JST).strftime("%Y-%m-%dT%H:%M")))
         else:
             pairs.append((control.name, control.value if control.kind == "hidden" else wanted or control.value))
     for name, boxes in groups.items():
@@ -166,9 +170,13 @@ def fill(form: Form, answers: dict[str, str]) -> list[tuple[str, str]]:
 
 
 def _ticked(boxes: list[Field], wanted: str | None) -> list[Field]:
-    """Return the boxes to tick: the wanted one, else those that are ticked, else the one that says it is not known."""
+    """Return the boxes to tick: the wanted one, those that are ticked, the one that says it is not known; else of one choice the first."""
     chosen = [box for box in boxes if box.value == wanted] or [box for box in boxes if box.checked]
-    return chosen or [box for box in boxes if box.value in UNKNOWN][:1]
+    return (
+        chosen
+        or [box for box in boxes if box.value in UNKNOWN][:1]
+        or [box for box in boxes if box.kind == "radio"][:1]
+    )
 
 
 def _option(control: Field, wanted: str | None) -> str:
