@@ -15,6 +15,7 @@ from hinomi import __version__, log
 from hinomi.api import routes
 from hinomi.api.auth import Caller
 from hinomi.api.deps import Deps
+from hinomi.api.exercise import mark_pages
 from hinomi.errors import HinomiError
 
 HEADERS = {
@@ -43,6 +44,8 @@ def create_app(deps: Deps, *, local: Caller | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.middleware("http")(_headers)
+    if deps.settings.drill.on:
+        app.middleware("http")(mark_pages)
     return app
 
 

@@ -186,6 +186,15 @@ class Playbooks(Section):
     folders: tuple[Path, ...] = Field(default=(), description="More folders of playbooks; they win by id.")
 
 
+class Drill(Section):
+    """An exercise: everything that is sent, shown and reported says so, and nobody else is reached."""
+
+    on: bool = Field(default=False, description="Written by `hinomi drill`: mark everything 訓練, reach only `reach`.")
+    reach: tuple[str, ...] = Field(
+        default=(), description="HOST:PORT that a drill may connect to; all else is refused."
+    )
+
+
 class Settings(BaseSettings):
     """Everything an operator can set."""
 
@@ -202,6 +211,7 @@ class Settings(BaseSettings):
     guards: Guards = Guards()
     playbooks: Playbooks = Playbooks()
     mail: Mail = Mail()
+    drill: Drill = Drill()
     sources: dict[str, SourceSettings] = Field(default_factory=dict, description="Doors, by name.")
     vendors: dict[str, dict[str, Any]] = Field(default_factory=dict, description="EDR and MDM products, by name.")
     channels: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Channels beside mail, by name.")

@@ -39,6 +39,7 @@ SCHOOL_ROLES = (
     "school_security_officer",
 )
 BOARD_ROLES = ("board", "ict_section")
+EXERCISE = "これは訓練のために作成した報告書です。実際の事案ではありません。"
 
 
 class Builder:
@@ -47,6 +48,7 @@ class Builder:
     def __init__(self, settings: Settings, state: State):
         """Take where files go, and the state store they are made from."""
         self._folder = settings.data / "reports"
+        self._drill = settings.drill.on
         self._settings, self._state = settings, state
         self._opened: EventStore | None = None
 
@@ -138,7 +140,8 @@ class Builder:
             sender=sender(facts),
             subject=f"{kind.matter}（事案{incident['number']}　{incident['title_ja'] or incident['title']}）",
             lead="このことについて、下記のとおり報告します。",
-            warnings=_warnings(report),
+            warnings=[*([EXERCISE] if self._drill else []), *_warnings(report)],
+            drill=self._drill,
             sections=sections,
             audit_count=facts.audit_head[0],
             audit_hash=facts.audit_head[1],

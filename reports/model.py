@@ -51,6 +51,7 @@ class ReportModel(Part):
     number: str
     rev: int
     file_class: str = "II"
+    drill: bool = False
     made_at: str
     made_on: str
     addressee: str
@@ -71,4 +72,5 @@ class ReportModel(Part):
 
     def header(self) -> str:
         """Return what stands on every page."""
-        return f"【取扱注意】　重要性分類{CLASSES[self.file_class]}　{self.mark}"
+        exercise = "【訓練】　" if self.drill else ""
+        return f"{exercise}【取扱注意】　重要性分類{CLASSES[self.file_class]}　{self.mark}"

@@ -95,6 +95,7 @@ def for_typst(report: ReportModel) -> dict[str, Any]:
         "rev": report.rev,
         "header": printable(report.header()),
         "mark": report.mark,
+        "drill": report.drill,
         "warnings": [pieces(warning) for warning in report.warnings],
         "audit_count": report.audit_count,
         "sections": sections,

@@ -17,9 +17,11 @@ from hinomi.errors import Faults, HinomiError
 from hinomi.events import EventStore, open_store
 from hinomi.links import Links
 from hinomi.playbooks.channels import Channel, Room, channels
+from hinomi.playbooks.channels.marked import marked
 from hinomi.playbooks.engine import Engine
 from hinomi.playbooks.vendors import Adapter, vendors
 from hinomi.reports.builder import Builder
+from hinomi.runtime.fence import fence
 from hinomi.runtime.folders import Folders
 from hinomi.runtime.wake import poke
 from hinomi.settings import Settings
@@ -58,7 +60,7 @@ def build_adapters(settings: Settings) -> dict[str, Adapter]:
 
 
 def build_channels(settings: Settings) -> dict[str, Channel | Room]:
-    """Make every channel that the settings configure.
+    """Make every channel that the settings configure; in a drill, what goes through them is marked.
 
     Raises:
         UnknownComponentError: If there is no channel of a table's name.
@@ -66,7 +68,8 @@ def build_channels(settings: Settings) -> dict[str, Channel | Room]:
     for name in settings.channels:
         channels.get(name)
     made = ((name, make(settings)) for name, make in channels)
-    return {name: channel for name, channel in made if channel is not None}
+    found = {name: channel for name, channel in made if channel is not None}
+    return {name: marked(channel) for name, channel in found.items()} if settings.drill.on else found
 
 
 def _directory(conn: Connection) -> Directory:
@@ -75,6 +78,7 @@ def _directory(conn: Connection) -> Directory:
 
 def build_core(settings: Settings, clock: Clock | None = None) -> Core:
     """Open the state store (bringing it to the newest revision) and build the engine."""
+    fence(settings)
     clock = clock or SystemClock()
     state = State(settings.state_url)
     state.migrate()

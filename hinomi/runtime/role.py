@@ -21,6 +21,7 @@ from hinomi import log
 from hinomi.clock import SystemClock
 from hinomi.errors import ConfigError, ConflictError, HinomiError, IntegrityError
 from hinomi.runtime.failpoint import hit as failpoint
+from hinomi.runtime.fence import fence
 from hinomi.runtime.folders import Folders, partitions
 from hinomi.settings import Settings, load_settings
 from hinomi.state import State
@@ -193,7 +194,9 @@ def main() -> None:
     started = time.monotonic()
     log.get().info("role.start", pid=os.getpid())
     try:
-        ROLES[name](load_settings(args.config), argument)
+        settings = load_settings(args.config)
+        fence(settings)
+        ROLES[name](settings, argument)
     except IntegrityError as error:  # a damaged log: the supervisor has it mended while nobody holds it
         log.get().error("role.damaged", error=str(error), hint=error.hint)
         raise SystemExit(error.exit_code) from error
