@@ -60,8 +60,8 @@ def _run(stage: Stage, show: Plain | Screen) -> tuple[Seen, int]:
         stage.stop_players()
     finally:
         code = stage.processes.end()
-        if node is not None:
-            node.end()
+        if stage.node is not None:
+            stage.node.end()
     return seen, code
 
 

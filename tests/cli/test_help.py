@@ -12,13 +12,13 @@ from hinomi.cli.main import cli
 
 #: Issue text, part 17. `audit` has its own tests.
 VERBS = {
-    "demo": "", "init": "", "serve": "", "doctor": "", "help": "", "alert": "list show ack assign close", "incident": "list show open link note decide close",
+    "demo": "", "drill": "", "init": "", "serve": "", "doctor": "", "help": "", "alert": "list show ack assign close", "incident": "list show open link note decide close",
     "approval": "list approve deny", "receipt": "list note", "host": "list state isolate release", "playbook": "list show activate",
     "run": "list show pause resume retry skip", "rule": "list show test regression add enable disable remove lint try explain stats coverage", "detect": "", "hunt": "", "report": "list show edit submit", "events": "search show",
     "source": "list", "format": "list try", "directory": "import show", "notify": "test", "key": "create list revoke", "killswitch": "on off",
 }  # fmt: skip
 COMMANDS = [" ".join((noun, verb)).strip() for noun, verbs in VERBS.items() for verb in ("", *verbs.split())]
-NO_ROWS = {"demo", "init", "serve", "help", "format try"}
+NO_ROWS = {"demo", "drill", "init", "serve", "help", "format try"}
 """Commands whose answer is no rows: no -o."""
 
 

@@ -1,0 +1,194 @@
+"""A drill's own installation: a folder with a copy of directory, playbooks and rules, and simulators for the products.
+
+Nothing of the live installation is in it: no credentials, no addresses of products, no sources, no links. The processes
+get an environment without HINOMI_…, which would win over the file, and have the fence of `hinomi.runtime.fence`.
+"""
+
+import json
+import secrets
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from hinomi.cli.acting import letters
+from hinomi.cli.acting.processes import Processes, free_port, hinomi
+from hinomi.cli.drill import flows, toml
+from hinomi.cli.drill.plan import Plan, paced
+from hinomi.cli.drill.reach import environment, place, reached_by, sent_by
+from hinomi.directory.exporting import as_lists
+from hinomi.errors import ConfigError
+from hinomi.settings import Api
+from hinomi.tenancy import municipality
+
+HEAD = "# hinomi drill: settings of an exercise. Everything it sends is marked 訓練; it reaches nothing but [drill] reach.\n\n"
+SLACK = "hinomi.playbooks.channels.slack.simulator"
+
+
+class Stage:
+    """One drill's folder and processes."""
+
+    def __init__(self, folder: Path, plan: Plan):
+        self.folder, self.plan = folder, plan
+        self.config, self.outside = folder / "hinomi.toml", folder / "outside"
+        self.mail = self.outside / "mail"
+        self.sending = sent_by(plan.material.settings) if plan.options.send else {}
+        self.processes = Processes(self.outside, env=environment(self.sending), apart=True)
+        self.pages = listener(plan.options.listen or f"127.0.0.1:{free_port()}")
+        self.api, self.ingest = self.pages.near, f"127.0.0.1:{free_port()}"
+        self.key = self.ingest_key = ""
+        self.journals: dict[str, Path] = {}
+
+    @property
+    def sent_to(self) -> str:
+        """Where messages go, as people read it."""
+        return (
+            "実際の担当者（メールと連絡先の設定どおり）"
+            if self.sending
+            else f"フォルダ {self.mail}（だれにも送らない）"
+        )
+
+    # --- laying out -------------------------------------------------------------------------------
+
+    def lay_out(self) -> None:
+        """Write the folder; start the simulators and the mailbox."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._hinomi("init", str(self.folder))
+        self.mail.mkdir(parents=True)
+        self._copy_directory()
+        self._copy_playbooks()
+        rules = self._copy_rules()
+        vendors = {name: self._simulator(name, module) for name, module in self.plan.simulators.items()}
+        tables = self._settings(rules, vendors)
+        self.config.write_text(HEAD + toml.written(tables), encoding="utf-8")
+        self._hinomi("directory", "import", str(self.folder / "directory"), "--config", str(self.config))
+
+    def _hinomi(self, *words: str) -> str:
+        return hinomi(*words, where=self.folder, env=environment({}))
+
+    def _copy_directory(self) -> None:
+        folder = self.folder / "directory"
+        folder.mkdir()
+        for name, text in as_lists(self.plan.directory).items():
+            (folder / name).write_text(text, encoding="utf-8")
+
+    def _copy_playbooks(self) -> None:
+        folder = self.folder / "playbooks"
+        folder.mkdir()
+        for name, entry in self.plan.material.library.items():
+            (folder / f"{name}.yml").write_text(
+                paced(entry.body, self.plan.options.pace, entry.where), encoding="utf-8"
+            )
+
+    def _copy_rules(self) -> list[str]:
+        """Copy the rule folders of the settings; return where they are, the drill's own first."""
+        own = self.folder / "rules" / "drill"
+        own.mkdir(parents=True)
+        (own / "stand-in.yml").write_text(flows.RULE, encoding="utf-8")
+        settings, found = self.plan.material.settings, ["rules/drill"]
+        for number, folder in enumerate(settings.rules.folders, 1):
+            if (source := settings.resolve(folder)).is_dir():
+                found.append(f"rules/{number:02}-{source.name}")
+                shutil.copytree(source, self.folder / found[-1], ignore=shutil.ignore_patterns(".*"))
+        return found
+
+    # --- the outside world ------------------------------------------------------------------------
+
+    def _simulator(self, name: str, module: str) -> dict[str, Any]:
+        """Start a product's simulator with the directory's devices; return its table of the settings."""
+        devices = [d for d in self.plan.directory.devices if name in d.vendors]
+        machines = [{"id": d.vendors[name], "computerDnsName": d.name.lower()} for d in devices]
+        listed, self.journals[name] = self.outside / f"{name}-machines.json", self.outside / f"{name}.jsonl"
+        listed.write_text(json.dumps(machines), encoding="utf-8")
+        child = self.processes.start(
+            name, "-m", module, "--journal", str(self.journals[name]), "--client-id", "hinomi-drill", "--client-secret", secrets.token_hex(16),
+            "--control-secret", secrets.token_hex(16), "--machines", str(listed), "--no-limits",
+        )  # fmt: skip
+        product = self.plan.material.settings.vendors.get(name, {}).get("product", name)
+        return {"product": product, **child.first("port")["settings"]}
+
+    def _mailbox(self) -> dict[str, Any]:
+        child = self.processes.start("mailbox", "-m", "hinomi.cli.acting.mailbox", "--folder", str(self.mail))
+        return {
+            "host": "127.0.0.1",
+            "port": child.first("port")["port"],
+            "sender": self.plan.material.settings.mail.sender,
+        }
+
+    def _rooms(self) -> dict[str, Any]:
+        """Return what stands in for the rooms of the settings."""
+        tables = dict(self.plan.material.settings.channels)
+        slack = tables.pop("slack", None)
+        self.plan.notes.extend(
+            f"連絡先「{name}」の模擬がないため、そこへの連絡は行わなかった。" for name in sorted(tables)
+        )
+        if slack is None:
+            return {}
+        token = secrets.token_hex(16)
+        child = self.processes.start(
+            "slack", "-m", SLACK, "--token", token, "--signing-secret", secrets.token_hex(16), "--journal", str(self.outside / "slack.jsonl"),
+        )  # fmt: skip
+        address = f"http://127.0.0.1:{child.first('port')['port']}/api/"
+        return {"slack": {**slack, "token": token, "signing_secret": "", "channel": "C1", "base_url": address}}
+
+    def _settings(self, rules: list[str], vendors: dict[str, Any]) -> dict[str, Any]:
+        live, options = self.plan.material.settings, self.plan.options
+        own: dict[str, Any] = {} if self.sending else {"mail": self._mailbox(), "channels": self._rooms()}
+        tables = [*vendors.values(), *own.get("channels", {}).values()]
+        reach = [place(value) for table in tables for value in table.values() if str(value).startswith("http")]
+        reach += [f"127.0.0.1:{own['mail']['port']}"] if own else []
+        reach += reached_by(self.sending)
+        source = {
+            "kind": "http",
+            "formats": ["windows.eventlog"],
+            "tenant": municipality(self.plan.device.tenant),
+            "trusted_for_containment": True,
+        }
+        return {
+            "data": "data", "language": live.language,
+            "drill": {"on": True, "reach": sorted(set(reach))},
+            "api": {"listen": self.pages.listen, "base_url": options.url},
+            "ingest": {"listen": self.ingest},
+            "store": {"flush_seconds": 2.0},
+            "playbooks": {"shipped": False, "folders": ["playbooks"]},
+            "rules": {"shipped": live.rules.shipped, "packs": False, "folders": rules, "contain": live.rules.contain, "lists": live.rules.lists},
+            "guards": live.guards.model_dump(),
+            **own,
+            "vendors": vendors,
+            "sources": {"drill": source},
+        }  # fmt: skip
+
+    # --- running ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start serve; let the playbooks that answer run live, against the simulators."""
+        self.processes.serve(self.config, self.api)
+        self.key = (self.folder / "data" / "keys" / "admin.key").read_text().strip()
+        ask = letters.Api(self.api, self.key).call
+        for entry in self.plan.entries:
+            ask("POST", f"playbooks/{entry.playbook.id}/activate", {"mode": "live", "reason": "訓練"})
+        made = ask("POST", "keys", {"name": "drill", "scopes": ["ingest"], "sources": ["drill"]})
+        self.ingest_key = made["key"]
+
+    def requests(self) -> int:
+        """Return how many acts the simulated products were asked for."""
+        lines = [
+            line
+            for path in self.journals.values()
+            if path.exists()
+            for line in path.read_text(encoding="utf-8").splitlines()
+        ]
+        return sum(bool(json.loads(line).get("action")) for line in lines)
+
+
+def listener(listen: str) -> Api:
+    """Return where the drill's pages listen.
+
+    Raises:
+        ConfigError: If it is no HOST:PORT.
+    """
+    try:
+        return Api(listen=listen)
+    except ValidationError as error:
+        raise ConfigError(f"--listen {listen!r} is no HOST:PORT", hint="for example 0.0.0.0:8410") from error
