@@ -79,7 +79,7 @@ class Sheet:
 
     def counts(self) -> dict[str, int]:
         """Return {total, in_time, late, never}; what did not apply is not counted."""
-        found = Counter(item.verdict for item in self.items if item.verdict != "skipped")
+        found = Counter[str](item.verdict for item in self.items if item.verdict != "skipped")
         good, never = (sum(found[verdict] for verdict in group) for group in (GOOD, NEVER))
         return {"total": found.total(), "in_time": good, "late": found["late"], "never": never}
 
@@ -100,9 +100,14 @@ def span(seconds: float | None) -> str:
     return f"{whole // 3600}時間{whole % 3600 // 60:02d}分"
 
 
-def clock(moment: str | None, *, seconds: bool = True) -> str:
-    """Return a time of the day in Japan; with the day where it is not the drill's."""
-    return parse_iso(moment).astimezone(JST).strftime("%m-%d %H:%M:%S" if seconds else "%m-%d %H:%M") if moment else ""
+def clock(moment: str | None) -> str:
+    """Return a time in Japan as a cell has it."""
+    return parse_iso(moment).astimezone(JST).strftime("%m-%d %H:%M:%S") if moment else ""
+
+
+def called(role: str) -> str:
+    """Return a role as a line's narrow cell has it."""
+    return "自動" if role == "system" else role_name(role) if role else ""
 
 
 def model(sheet: Sheet, number: str, now: datetime) -> ReportModel:
@@ -154,27 +159,21 @@ def _result(sheet: Sheet) -> Section:
 def _lines(sheet: Sheet) -> Section:
     rows = [
         [
-            str(item.flow or ""), item.what, role_name(item.role) if item.role else "", clock(item.due), clock(item.done), item.by,
+            str(item.flow or ""), item.what, called(item.role), clock(item.due), clock(item.done), item.by,
             VERDICTS[item.verdict], span(item.late),
             "　".join([*([f"催促{item.reminded}"] if item.reminded else []), *(["上位へ連絡"] if item.escalated else [])]),
         ]
         for item in sheet.items
     ]  # fmt: skip
     columns = ["段", "項目", "担当", "期限", "完了", "実施者", "判定", "遅れ", "催促など"]
-    widths = [0.6, 3, 1.9, 1.9, 1.9, 2.4, 1.9, 1.4, 1.5]
+    widths = [0.6, 3, 1.7, 1.8, 1.8, 2.4, 2.3, 1.4, 1.5]
     note = "時刻は日本標準時（JST）。遅れは実際に経過した時間。未実施の遅れは、訓練の終了までの時間。"
     return Section(title="採点表", grid=Grid(columns=columns, widths=widths, rows=rows, note=note))
 
 
 def _said(sheet: Sheet) -> Section:
-    rows = [[clock(at), kind, text] for at, kind, text in sorted(_both(sheet))]
-    return Section(title="催促と期限超過", grid=Grid(columns=["時刻", "種別", "内容"], widths=[2, 1.5, 8], rows=rows))
-
-
-def _both(sheet: Sheet) -> list[tuple[str, str, str]]:
-    return [(at, "催促", text) for at, text in sheet.reminders] + [
-        (at, "期限超過", text) for at, text in sheet.escalations
-    ]
+    rows = [[clock(at), text] for at, text in sorted([*sheet.reminders, *sheet.escalations])]
+    return Section(title="催促と期限超過", grid=Grid(columns=["時刻", "内容"], widths=[2, 9.5], rows=rows))
 
 
 def _reports(sheet: Sheet) -> Section:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -165,6 +166,38 @@ class Slack:
 def slack_simulator() -> type[Slack]:
     """Start a simulator of Slack."""
     return Slack
+
+
+class Recorder:
+    """A server of nothing: it remembers who has connected, and what they said first."""
+
+    def __init__(self) -> None:
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = int(self.server.getsockname()[1])
+        self.seen: list[bytes] = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self) -> None:
+        while True:
+            try:
+                connection, _ = self.server.accept()
+            except OSError:
+                return
+            with connection:
+                connection.settimeout(1.0)
+                try:
+                    self.seen.append(connection.recv(1000))
+                except OSError:
+                    self.seen.append(b"")
+
+    def close(self) -> None:
+        self.server.close()
+
+
+@pytest.fixture(scope="session")
+def recorder_type() -> type[Recorder]:
+    """Start servers that nobody may reach."""
+    return Recorder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hinomi.cli.acting.letters import Api
 from hinomi.cli.drill.letters import Letter, Letters
 from hinomi.cli.drill.options import AUTO
 from hinomi.cli.drill.plan import Plan
-from hinomi.cli.drill.roles import Roles
+from hinomi.cli.drill.roles import ASKS, Roles
 from hinomi.cli.drill.score import Score, told
 from hinomi.cli.drill.stage import Stage
 from hinomi.clock import iso, parse_iso
@@ -124,10 +124,13 @@ class Conductor:
         return incident, [self._api.call("GET", f"runs/{run['id']}") for run in incident["runs"]]
 
     def _line(self, letter: Letter) -> str:
+        """Say who was written to; where people answer, also how."""
         person, mail = letter.person, letter.mail
-        who = f"{person.role} {person.id}" if person else mail.to
-        link = f"  {mail.link}" if mail.link and self._roles is None else ""
-        return f"mail to {who}: {mail.template}{link}"
+        told = f"mail to {f'{person.role} {person.id}' if person else mail.to}: {mail.template}"
+        if self._roles is not None:
+            return told
+        by_key = f"hinomi approval list --config {self.stage.config}" if mail.template in ASKS else ""
+        return f"{told}  {mail.link or by_key}".rstrip()
 
     def _stands(self, roles: Roles, left: float) -> bool:
         """Tell whether nothing will happen any more: nobody is about to answer, and no deadline comes in time."""
@@ -162,6 +165,6 @@ class Conductor:
             device=plan.device.asset_no or plan.device.id, played_by=plan.options.played_by, pace=plan.options.pace, seed=plan.options.seed,
             began=iso(seen.began), ended=iso(datetime.now(UTC)), ended_by=ended_by, sent_to=self.stage.sent_to, items=seen.items, modes=modes,
             reminders=told(seen.incident, "reminder"), escalations=told(seen.incident, "overdue"), messages=len(told(seen.incident, "message")),
-            requests=self.stage.requests(), reports=[{name: row[name] for name in names} for row in reports], notes=plan.notes,
+            requests=self.stage.world.requests(), reports=[{name: row[name] for name in names} for row in reports], notes=plan.notes,
             audit=self._api.call("GET", "audit/verify"),
         )  # fmt: skip

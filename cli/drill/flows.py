@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hinomi.cli.acting.letters import check
+from hinomi.cli.acting import letters
 from hinomi.cli.acting.pages import ask
 from hinomi.directory import Device, Person
+from hinomi.errors import ConfigError
 
 if TYPE_CHECKING:
     from hinomi.cli.drill.stage import Stage
@@ -33,12 +34,13 @@ hinomi: {category: malware, cause: external, contain: auto, title_ja: 【訓練�
 
 @dataclass(frozen=True)
 class Flow:
-    """One flow. ``facts`` are those that a playbook's `match` is held against."""
+    """One flow. ``facts`` are those that a playbook's `match` is held against; ``of_device``: the incident names a PC."""
 
     name: str
     title: str
     facts: Mapping[str, str]
     begin: Callable[["Stage"], None]
+    of_device: bool = True
 
 
 def event(device: Device, owner: Person | None, now: datetime) -> dict[str, Any]:
@@ -57,8 +59,40 @@ def _detected(stage: "Stage") -> None:
     plan = stage.plan
     line = json.dumps(event(plan.device, plan.owner, datetime.now(UTC)), ensure_ascii=False).encode() + b"\n"
     headers = {"Authorization": f"Bearer {stage.ingest_key}", "Content-Type": "application/x-ndjson"}
-    check(ask("POST", f"http://{stage.ingest}/v1/events/drill", line, headers))
+    letters.check(ask("POST", f"http://{stage.ingest}/v1/events/drill", line, headers))
+
+
+def _reported(kind: str, title: str) -> Callable[["Stage"], None]:
+    """Return a beginning in which the PC's owner reports what has happened."""
+
+    def begin(stage: "Stage") -> None:
+        plan = stage.plan
+        if plan.owner is None:
+            raise ConfigError(f"{plan.device.id} has no owner who could report it", hint="name another with --device")
+        about = {
+            "cause": "internal",
+            "kind": kind,
+            "reported_by": plan.owner.id,
+            "title": f"【訓練】{title}",
+            "what": "訓練のための報告",
+        }
+        lost = {"device": plan.device.id} if kind == "lost_device" else {}
+        letters.Api(stage.api, stage.key).call("POST", "incidents", about | lost)
+
+    return begin
+
+
+def _internal(name: str, kind: str, severity: str, title: str) -> Flow:
+    facts = {"cause": "internal", "category": kind, "severity": severity}
+    return Flow(name, f"内部要因：{title}", facts, _reported(kind, title), of_device=kind == "lost_device")
 
 
 EXTERNAL = {"cause": "external", "category": "malware", "severity": "critical"}
-FLOWS = {flow.name: flow for flow in (Flow("external", "外部要因：ウイルス検知", EXTERNAL, _detected),)}
+FLOWS = {
+    flow.name: flow
+    for flow in (
+        Flow("external", "外部要因：ウイルス検知", EXTERNAL, _detected),
+        _internal("lost-device", "lost_device", "high", "端末の紛失・盗難"),
+        _internal("missent", "missent", "medium", "誤送信"),
+    )
+}

@@ -45,7 +45,7 @@ def gather(client: Client, lists: Path | None) -> Material:
         raise ConfigError("no directory yet", where=client.config, hint="--directory DIR takes the four CSV files")
     if not directory.devices:
         raise ConfigError("the directory is empty", where=client.config, hint="hinomi directory import DIR")
-    modes = {name: entry.playbook.mode for name, entry in library.items()}
+    modes: dict[str, str] = {name: entry.playbook.mode for name, entry in library.items()}
     if live:
         modes |= {row["id"]: row["mode"] for row in client.get("playbooks")["items"]}
     return Material(client.config, settings, directory, library, modes, live)

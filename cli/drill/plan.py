@@ -19,6 +19,7 @@ from hinomi.playbooks.engine import people
 from hinomi.playbooks.engine.library import Entry
 from hinomi.playbooks.engine.model import Playbook, Step
 from hinomi.playbooks.engine.runs import matches
+from hinomi.playbooks.messages import words
 from hinomi.playbooks.vendors import vendors
 from hinomi.tenancy import within
 
@@ -51,7 +52,12 @@ class Plan:
     def facts(self) -> dict[str, Any]:
         """The incident, as far as roles and playbooks look at it."""
         owner = self.owner.id if self.owner else ""
-        return {**self.flow.facts, "tenant": self.device.tenant, "host": self.device.id, "user": owner}
+        return {
+            **self.flow.facts,
+            "tenant": self.device.tenant,
+            "host": self.device.id if self.flow.of_device else "",
+            "user": owner,
+        }
 
     def holders(self, role: str) -> list[Person]:
         """Return who holds a role in this incident."""
@@ -138,7 +144,7 @@ def _unreachable(plan: Plan) -> Iterator[str]:
                 if off and plan.holders(role)
                 else "連絡先のある担当者がいない"
             )
-            yield f"役割「{role}」に{why}。"
+            yield f"役割「{words.word(words.ROLES, role)}」に{why}。"
 
 
 def roles_of(playbook: Playbook) -> Iterator[str]:

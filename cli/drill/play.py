@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
@@ -42,12 +41,15 @@ def play(
     folder = Path(keep or f"hinomi-drill-{stamp:%Y%m%d-%H%M%S}").resolve()
     if folder.exists() and any(folder.iterdir()):
         raise ConfigError(f"{folder} is not empty", hint="give --keep a new folder; nothing is overwritten")
-    conductor = Conductor(folder, made, Plain() if plain or not is_terminal(console.file) else Screen(console))
+    show = Plain() if plain or not is_terminal(console.file) else Screen(console)
+    conductor = Conductor(folder, made, show)
     if dry_run:
         show_plan(console, made, conductor.stage.sent_to)
         return 0
     with _ended_cleanly(conductor):
-        sheet = _held(conductor)
+        with show:
+            ended_by = conductor.hold()
+        sheet = conductor.sheet(ended_by)
     number = f"D-{stamp:%Y%m%d-%H%M}"
     written = _write(sheet, number, folder)
     if json_file:
@@ -57,22 +59,16 @@ def play(
     return ENDED[sheet.ended_by]
 
 
-def _held(conductor: Conductor) -> Sheet:
-    show: Any = conductor.on_change
-    with show:
-        ended_by = conductor.hold()
-    return conductor.sheet(ended_by)
-
-
 @contextmanager
 def _ended_cleanly(conductor: Conductor) -> Iterator[None]:
-    """Take SIGTERM as Ctrl-C; end the drill's processes whatever happens."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Take Ctrl-C and SIGTERM as an end with the score so far; end the drill's processes whatever happens."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         conductor.stage.processes.end()
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _write(sheet: Sheet, number: str, folder: Path) -> str:

@@ -83,13 +83,13 @@ class _Marking:
         if row["state"] == "skipped":
             yield Item(self._name, row["name"], row["flow"], what, "skipped")
             return
-        for wait in waits:
-            yield self._of_wait(row, wait)
+        yield from (self._of_wait(row, wait) for wait in waits)
         if row["kind"] == "do" and row["state"] != "manual":
             yield self._of_act(row, what)
-        elif row["kind"] == "notify" and not waits:
-            verdict, late = judge(None, row["done_at"], self._end)
-            yield Item(self._name, row["name"], row["flow"], what, verdict, done=row["done_at"], late=late)
+        elif not waits:
+            verdict, late = judge(row["due_at"], row["done_at"], self._end)
+            done = row["done_at"]
+            yield Item(self._name, row["name"], row["flow"], what, verdict, "", row["due_at"], done, late=late)
 
     def _of_act(self, row: Row, what: str) -> Item:
         """An act counts when its effect was seen, not when it was asked for."""

@@ -15,8 +15,8 @@ from hinomi.cli.drill.conductor import Seen
 from hinomi.cli.drill.plan import Plan
 from hinomi.clock import JST, parse_iso
 from hinomi.playbooks.engine import people
-from hinomi.playbooks.messages.names import role_name
-from hinomi.reports.drill import ENDINGS, VERDICTS, Item, Sheet, span
+from hinomi.playbooks.messages import words
+from hinomi.reports.drill import ENDINGS, VERDICTS, Item, Sheet, called, span
 
 COLOURS = {
     "in_time": "green", "done": "green", "late": "yellow", "overdue": "bold red", "failed": "bold red", "open": "cyan",
@@ -65,7 +65,7 @@ def table(items: list[Item], width: int) -> Table:
         )
     for item in items:
         colour = COLOURS[item.verdict]
-        role = (role_name(item.role) if item.role else "",) if wide else ()
+        role = (called(item.role),) if wide else ()
         nudged = (
             (" ".join([*([f"催促{item.reminded}"] if item.reminded else []), *(["上位へ"] if item.escalated else [])]),)
             if wide
@@ -102,7 +102,7 @@ def show_plan(console: Console, plan: Plan, sent_to: str) -> None:
     for role in plan.roles():
         reached = people.recipients(plan.directory, plan.facts, role, off_device=role == "teacher")
         roles.add_row(
-            role_name(role),
+            words.word(words.ROLES, role),
             str(len(plan.holders(role))),
             ", ".join(r.person.id for r in reached) or Text("いない", style="bold red"),
         )
@@ -189,10 +189,7 @@ def last_page(console: Console, sheet: Sheet, folder: Path, noted: str) -> None:
     console.print()
     result = f"期限内 {counts['in_time']}／{counts['total']}   遅れ {counts['late']}   実施されず {counts['never']}"
     console.print(Text(result, style="bold green" if counts["in_time"] == counts["total"] else "bold yellow"))
-    nudged = [(at, f"催促  {text}") for at, text in sheet.reminders] + [
-        (at, f"超過  {text}") for at, text in sheet.escalations
-    ]
-    for at, text in sorted(nudged):
+    for at, text in sorted([*sheet.reminders, *sheet.escalations]):
         console.print(Text(f"  {_time(at)}  {text}"), soft_wrap=True)
     for note in sheet.notes:
         console.print(Text(f"※ {note}", style="yellow"), soft_wrap=True)

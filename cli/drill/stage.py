@@ -4,8 +4,6 @@ Nothing of the live installation is in it: no credentials, no addresses of produ
 get an environment without HINOMI_…, which would win over the file, and have the fence of `hinomi.runtime.fence`.
 """
 
-import json
-import secrets
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from pydantic import ValidationError
 from hinomi.cli.acting import letters
 from hinomi.cli.acting.processes import Processes, free_port, hinomi
 from hinomi.cli.drill import flows, toml
+from hinomi.cli.drill.outside import Outside
 from hinomi.cli.drill.plan import Plan, paced
 from hinomi.cli.drill.reach import environment, place, reached_by, sent_by
 from hinomi.directory.exporting import as_lists
@@ -23,7 +22,6 @@ from hinomi.settings import Api
 from hinomi.tenancy import municipality
 
 HEAD = "# hinomi drill: settings of an exercise. Everything it sends is marked 訓練; it reaches nothing but [drill] reach.\n\n"
-SLACK = "hinomi.playbooks.channels.slack.simulator"
 
 
 class Stage:
@@ -38,7 +36,7 @@ class Stage:
         self.pages = listener(plan.options.listen or f"127.0.0.1:{free_port()}")
         self.api, self.ingest = self.pages.near, f"127.0.0.1:{free_port()}"
         self.key = self.ingest_key = ""
-        self.journals: dict[str, Path] = {}
+        self.world: Outside
 
     @property
     def sent_to(self) -> str:
@@ -52,15 +50,14 @@ class Stage:
     # --- laying out -------------------------------------------------------------------------------
 
     def lay_out(self) -> None:
-        """Write the folder; start the simulators and the mailbox."""
+        """Write the folder; start what stands in for the world outside."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._hinomi("init", str(self.folder))
         self.mail.mkdir(parents=True)
+        self.world = Outside(self.plan, self.outside, self.processes, people=bool(self.sending))
+        self._hinomi("init", str(self.folder))
         self._copy_directory()
         self._copy_playbooks()
-        rules = self._copy_rules()
-        vendors = {name: self._simulator(name, module) for name, module in self.plan.simulators.items()}
-        tables = self._settings(rules, vendors)
+        tables = self._settings(self._copy_rules(), self.world.tables())
         self.config.write_text(HEAD + toml.written(tables), encoding="utf-8")
         self._hinomi("directory", "import", str(self.folder / "directory"), "--config", str(self.config))
 
@@ -93,51 +90,11 @@ class Stage:
                 shutil.copytree(source, self.folder / found[-1], ignore=shutil.ignore_patterns(".*"))
         return found
 
-    # --- the outside world ------------------------------------------------------------------------
-
-    def _simulator(self, name: str, module: str) -> dict[str, Any]:
-        """Start a product's simulator with the directory's devices; return its table of the settings."""
-        devices = [d for d in self.plan.directory.devices if name in d.vendors]
-        machines = [{"id": d.vendors[name], "computerDnsName": d.name.lower()} for d in devices]
-        listed, self.journals[name] = self.outside / f"{name}-machines.json", self.outside / f"{name}.jsonl"
-        listed.write_text(json.dumps(machines), encoding="utf-8")
-        child = self.processes.start(
-            name, "-m", module, "--journal", str(self.journals[name]), "--client-id", "hinomi-drill", "--client-secret", secrets.token_hex(16),
-            "--control-secret", secrets.token_hex(16), "--machines", str(listed), "--no-limits",
-        )  # fmt: skip
-        product = self.plan.material.settings.vendors.get(name, {}).get("product", name)
-        return {"product": product, **child.first("port")["settings"]}
-
-    def _mailbox(self) -> dict[str, Any]:
-        child = self.processes.start("mailbox", "-m", "hinomi.cli.acting.mailbox", "--folder", str(self.mail))
-        return {
-            "host": "127.0.0.1",
-            "port": child.first("port")["port"],
-            "sender": self.plan.material.settings.mail.sender,
-        }
-
-    def _rooms(self) -> dict[str, Any]:
-        """Return what stands in for the rooms of the settings."""
-        tables = dict(self.plan.material.settings.channels)
-        slack = tables.pop("slack", None)
-        self.plan.notes.extend(
-            f"連絡先「{name}」の模擬がないため、そこへの連絡は行わなかった。" for name in sorted(tables)
-        )
-        if slack is None:
-            return {}
-        token = secrets.token_hex(16)
-        child = self.processes.start(
-            "slack", "-m", SLACK, "--token", token, "--signing-secret", secrets.token_hex(16), "--journal", str(self.outside / "slack.jsonl"),
-        )  # fmt: skip
-        address = f"http://127.0.0.1:{child.first('port')['port']}/api/"
-        return {"slack": {**slack, "token": token, "signing_secret": "", "channel": "C1", "base_url": address}}
-
-    def _settings(self, rules: list[str], vendors: dict[str, Any]) -> dict[str, Any]:
+    def _settings(self, rules: list[str], outside: dict[str, Any]) -> dict[str, Any]:
         live, options = self.plan.material.settings, self.plan.options
-        own: dict[str, Any] = {} if self.sending else {"mail": self._mailbox(), "channels": self._rooms()}
-        tables = [*vendors.values(), *own.get("channels", {}).values()]
+        tables = [*outside["vendors"].values(), *outside.get("channels", {}).values()]
         reach = [place(value) for table in tables for value in table.values() if str(value).startswith("http")]
-        reach += [f"127.0.0.1:{own['mail']['port']}"] if own else []
+        reach += [f"{outside['mail']['host']}:{outside['mail']['port']}"] if "mail" in outside else []
         reach += reached_by(self.sending)
         source = {
             "kind": "http",
@@ -154,8 +111,7 @@ class Stage:
             "playbooks": {"shipped": False, "folders": ["playbooks"]},
             "rules": {"shipped": live.rules.shipped, "packs": False, "folders": rules, "contain": live.rules.contain, "lists": live.rules.lists},
             "guards": live.guards.model_dump(),
-            **own,
-            "vendors": vendors,
+            **outside,
             "sources": {"drill": source},
         }  # fmt: skip
 
@@ -170,16 +126,6 @@ class Stage:
             ask("POST", f"playbooks/{entry.playbook.id}/activate", {"mode": "live", "reason": "訓練"})
         made = ask("POST", "keys", {"name": "drill", "scopes": ["ingest"], "sources": ["drill"]})
         self.ingest_key = made["key"]
-
-    def requests(self) -> int:
-        """Return how many acts the simulated products were asked for."""
-        lines = [
-            line
-            for path in self.journals.values()
-            if path.exists()
-            for line in path.read_text(encoding="utf-8").splitlines()
-        ]
-        return sum(bool(json.loads(line).get("action")) for line in lines)
 
 
 def listener(listen: str) -> Api:

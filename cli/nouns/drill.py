@@ -11,7 +11,7 @@ from hinomi.cli.options import configured, examples
 from hinomi.directory import GROUPS, ROLES
 from hinomi.text import _
 
-FLOWS = ("external",)
+FLOWS = ("external", "lost-device", "missent")
 PACE = {"auto": 60.0, "people": 1.0}
 LIMIT = {"auto": 15.0, "people": 480.0}
 
@@ -22,6 +22,7 @@ LIMIT = {"auto": 15.0, "people": 480.0}
         "drill --flow external --dry-run",
         "drill --flow external --for kita/aoba/higashi-es",
         "drill --flow external --delay teacher=45 --delay board=never",
+        "drill --flow lost-device --choose wipe",
         "drill --flow external --as-played people --send-mail --listen 0.0.0.0:8410 --url https://drill.soc.example",
     ),
 )

@@ -55,6 +55,7 @@ def step(name: str, kind: str, state: str, **more: Any) -> dict[str, Any]:
         "flow": None,
         "action": None,
         "done_at": None,
+        "due_at": None,
         "verify_until": None,
     }
     return row | more
@@ -83,8 +84,8 @@ def test_a_deadline_is_met_missed_or_still_to_come(
     due: float | None, done: float | None, verdict: str, late: float | None
 ) -> None:
     end = BEGAN + timedelta(minutes=60)
-    given = (None if moment is None else after(moment) for moment in (due, done))
-    assert judge(*given, end) == (verdict, late)
+    due_at, done_at = (None if moment is None else after(moment) for moment in (due, done))
+    assert judge(due_at, done_at, end) == (verdict, late)
 
 
 def test_late_steps_never_done_ones_and_those_not_begun_are_told_apart() -> None:

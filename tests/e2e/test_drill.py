@@ -5,14 +5,13 @@ import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ import pytest
 from pypdf import PdfReader
 
 from hinomi.cli.acting.pages import ask, press
+from hinomi.cli.main import main
 
 pytestmark = pytest.mark.timeout(300)  # a whole drill, also on a busy machine
 OURS = """\
@@ -40,36 +40,13 @@ steps:
 SCHOOL = "kita/aoba/higashi-es"
 
 
-class Recorder:
-    """What stands where the real products, mail server and Slack are: it must never be reached."""
-
-    def __init__(self) -> None:
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.seen: list[bytes] = []
-        threading.Thread(target=self._take, daemon=True).start()
-
-    def _take(self) -> None:
-        while True:
-            try:
-                connection, _ = self.server.accept()
-            except OSError:
-                return
-            with connection:
-                connection.settimeout(1.0)
-                try:
-                    self.seen.append(connection.recv(1000))
-                except OSError:
-                    self.seen.append(b"(silent)")
-
-
 @dataclass
 class Site:
     """A live installation that is configured for real products, none of which may hear of a drill."""
 
     folder: Path
     config: Path
-    recorder: Recorder
+    recorder: Any
 
     @property
     def env(self) -> dict[str, str]:
@@ -101,7 +78,7 @@ class Site:
     def files(self) -> dict[str, bytes]:
         """Return the live data folder, but for what opening the state store itself touches."""
         data = self.config.parent / "data"
-        free = ("state.db", "lock", "seals", "keys/link.key")
+        free = ("state.db", "lock", "seal", "keys/link.key")
         return {
             str(path.relative_to(data)): path.read_bytes() for path in sorted(data.rglob("*"))
             if path.is_file() and not any(word in str(path.relative_to(data)) for word in free)
@@ -109,12 +86,14 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, world_module: Any) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, world_module: Any, recorder_type: Any) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("drill")
-    made = Site(folder, folder / "live" / "hinomi.toml", Recorder())
+    made = Site(folder, folder / "live" / "hinomi.toml", recorder_type())
     assert made.hinomi("init", str(folder / "live")).returncode == 0
     (folder / "live" / "playbooks").mkdir()
     (folder / "live" / "playbooks" / "ours.yml").write_text(OURS, encoding="utf-8")
+    lost = (files("hinomi.playbooks") / "library/internal-lost-device.yml").read_text(encoding="utf-8")
+    (folder / "live" / "playbooks" / "lost.yml").write_text(lost, encoding="utf-8")
     lists = folder / "lists"
     lists.mkdir()
     tables = {
@@ -124,6 +103,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, world_module: Any) -> Iterato
         "class_rules": world_module.RULES,
     }
     for name, text in tables.items():
+        text = re.sub(r"defender=(\w+)", r"defender=\1;intune=mdm-\1", text)
         (lists / f"{name}.csv").write_text(text, encoding="utf-8")
     url = f"http://127.0.0.1:{made.recorder.port}"
     made.config.write_text(
@@ -135,6 +115,11 @@ port = {made.recorder.port}
 folders = ["playbooks"]
 shipped = false
 [vendors.defender]
+base_url = "{url}"
+token_url = "{url}/token"
+client_id = "real"
+client_secret = "very-real"
+[vendors.intune]
 base_url = "{url}"
 token_url = "{url}/token"
 client_id = "real"
@@ -156,7 +141,7 @@ formats = ["defender.alert"]
     done = made.hinomi("directory", "import", str(lists))
     assert done.returncode == 0, done.stderr
     yield made
-    made.recorder.server.close()
+    made.recorder.close()
 
 
 @dataclass
@@ -278,6 +263,28 @@ def test_the_live_installation_knows_only_that_it_took_place(held: Held) -> None
     assert new["actor"].startswith("local:")
 
 
+# --- a lost PC ------------------------------------------------------------------------------------------
+
+
+def test_a_lost_pc_is_wiped_once_in_the_simulator_after_two_persons_have_said_yes(site: Site) -> None:
+    folder, file = site.folder / "lost", site.folder / "lost.json"
+    words = ("--flow", "lost-device", "--pace", "600", "--choose", "wipe", "--keep", str(folder), "--json", str(file))
+    done = site.hinomi("drill", *words)
+    assert file.exists(), done.stdout[-3000:] + done.stderr[-3000:]
+    sheet = json.loads(file.read_text())
+    assert (done.returncode, sheet["ended_by"]) == (0, "finished"), done.stdout
+    items = {item["step"]: item for item in sheet["items"]}
+    assert {"tell_manager", "judge_loss", "wipe", "loss_report", "board_report", "duty"} <= set(items)
+    assert items["lock"]["verdict"] == "skipped"
+    assert sheet["requests"] == 1
+    journal = [json.loads(line) for line in (folder / "outside" / "intune.jsonl").read_text().splitlines()]
+    assert sum(entry["path"].endswith("/wipe") for entry in journal) == 1
+    paths = (folder / "outside" / "mail").glob("*.eml")
+    mails = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in paths]
+    assert all(str(mail["Subject"]).startswith("【訓練】") for mail in mails)
+    assert site.recorder.seen == []
+
+
 # --- people who answer, and Ctrl-C ----------------------------------------------------------------------
 
 
@@ -342,12 +349,25 @@ def test_a_person_answers_the_link_and_ctrl_c_ends_it_with_the_score_so_far(site
 # --- before anything is started -------------------------------------------------------------------------
 
 
-def test_a_dry_run_says_what_it_would_be_and_starts_nothing(site: Site) -> None:
+@pytest.fixture
+def ask_for(site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Run ``hinomi drill`` in this process, where it starts none; return its exit code and what it said."""
+    monkeypatch.chdir(site.folder)
+    monkeypatch.setenv("COLUMNS", "150")
+
+    def run(*words: str) -> tuple[int, str]:
+        code = main(["drill", "--flow", "external", *words, "--config", str(site.config)])
+        return code, "".join(capsys.readouterr())
+
+    return run
+
+
+def test_a_dry_run_says_what_it_would_be_and_starts_nothing(site: Site, ask_for: Any) -> None:
     before = sorted(site.folder.iterdir()), site.audit()
-    done = site.hinomi("drill", "--flow", "external", "--for", "kita/aoba", "--dry-run")
-    assert done.returncode == 0, done.stderr
-    for said in ("PC-0101", "ours-alone", "shadow", "defender", "t1", "o2", "何も始めていません"):
-        assert said in done.stdout
+    code, printed = ask_for("--for", "kita/aoba", "--dry-run")
+    assert code == 0
+    for said in ("PC-0101", "ours-alone", "本番では shadow", "defender", "t1", "o2", "何も始めていません"):
+        assert said in printed
     assert (sorted(site.folder.iterdir()), site.audit()) == before
 
 
@@ -365,23 +385,19 @@ def test_a_dry_run_says_what_it_would_be_and_starts_nothing(site: Site) -> None:
         (("--directory", "nowhere"), "nowhere"),
     ],
 )
-def test_what_cannot_be_held_is_said_before_anything_is_started(site: Site, words: tuple[str, ...], said: str) -> None:
-    done = site.hinomi("drill", "--flow", "external", *words)
-    assert done.returncode in (1, 2)
-    assert said in done.stderr
+def test_what_cannot_be_held_is_said_before_anything_is_started(
+    site: Site, ask_for: Any, words: tuple[str, ...], said: str
+) -> None:
+    code, printed = ask_for(*words)
+    assert code in (1, 2)
+    assert said in printed
     assert not list(site.folder.glob("hinomi-drill-*"))
 
 
-def test_a_directory_that_no_playbook_answers_for_is_an_error(site: Site, tmp_path: Path) -> None:
-    lists = tmp_path / "lists"
-    lists.mkdir()
+def test_a_school_that_no_playbook_answers_for_is_an_error(site: Site, ask_for: Any, tmp_path: Path) -> None:
     for path in (site.folder / "lists").iterdir():
-        (lists / path.name).write_text(
-            path.read_text(encoding="utf-8").replace("kita/aoba", "kita/midori"), encoding="utf-8"
-        )
-    done = site.hinomi("drill", "--flow", "external", "--directory", str(lists))
-    assert done.returncode == 2
-    assert (
-        "no playbook answers an incident of cause external, category malware, severity critical in kita/midori/higashi-es"
-        in done.stderr
-    )
+        text = path.read_text(encoding="utf-8").replace("kita/aoba", "kita/midori")
+        (tmp_path / path.name).write_text(text, encoding="utf-8")
+    code, printed = ask_for("--directory", str(tmp_path))
+    what = "cause external, category malware, severity critical in kita/midori/higashi-es"
+    assert (code, f"no playbook answers an incident of {what}" in printed) == (2, True)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pypdf import PdfReader
 
-from hinomi.cli.demo.pages import ask, press
+from hinomi.cli.acting.pages import ask, press
 
 
 def _world_module() -> Any:
