@@ -100,7 +100,9 @@ def model(sections: list[Section], **more: Any) -> ReportModel:
     return ReportModel(**base | more)
 
 
-@pytest.mark.parametrize("kind", ["first_response", "infection", "final", "loss", "loss_to_board", "missent", "missent_to_board"])
+@pytest.mark.parametrize(
+    "kind", ["first_response", "infection", "final", "loss", "loss_to_board", "missent", "missent_to_board"]
+)
 def test_pdf_holds_every_label_and_value(world: Any, kind: str) -> None:
     report = world.open(kind, reports.get(kind).author)
     questions = forms.fields_for(kind)
