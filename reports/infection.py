@@ -4,7 +4,7 @@ from hinomi.playbooks.messages import words
 from hinomi.reports import ReportKind, parts, reports
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
-from hinomi.reports.fields import OPEN_ANSWERS, YES_NO, ask
+from hinomi.reports.fields import OPEN_ANSWERS, YES_NO, Authored, ask
 from hinomi.reports.first_response import ACTIONS, FirstResponse, at_the_device, data_at_hand, observation
 from hinomi.reports.model import Row, Section
 
@@ -21,14 +21,9 @@ BY_CATEGORY = {
 }
 
 
-class Infection(FirstResponse):
-    """What the management judges, beside what the teacher wrote (taken over, and open to correction)."""
+class PersonalData(Authored):
+    """What is feared for personal data."""
 
-    how: str | None = ask("発見経緯", section="発見の状況")
-    symptom: str | None = ask("症状・表示メッセージ", section="発見の状況")
-    actions: list[str] | None = ask("実施した初動", "choices", choices=ACTIONS, section="端末と初動")
-    category: str | None = ask("事案区分", "choice", choices=CATEGORIES, section=REPORT)
-    affected: str | None = ask("影響端末・アカウント数", "line", section=REPORT, hint="例：端末1台、アカウント1件")
     leak_possible: str | None = ask("漏えい等のおそれ", "choice", required=True, choices=YES_NO, section=LEAK)
     items: str | None = ask("個人情報の項目", section=LEAK, hint="例：氏名、住所、成績。項目名だけを書いてください。")
     persons: str | None = ask(
@@ -44,6 +39,16 @@ class Infection(FirstResponse):
     my_number: str | None = ask(
         "特定個人情報の有無", "choice", choices=YES_NO, section=LEAK, hint="マイナンバーを含む情報"
     )
+
+
+class Infection(PersonalData, FirstResponse):
+    """What the management judges, beside what the teacher wrote (taken over, and open to correction)."""
+
+    how: str | None = ask("発見経緯", section="発見の状況")
+    symptom: str | None = ask("症状・表示メッセージ", section="発見の状況")
+    actions: list[str] | None = ask("実施した初動", "choices", choices=ACTIONS, section="端末と初動")
+    category: str | None = ask("事案区分", "choice", choices=CATEGORIES, section=REPORT)
+    affected: str | None = ask("影響端末・アカウント数", "line", section=REPORT, hint="例：端末1台、アカウント1件")
     notify: list[str] | None = ask(
         "外部連絡の要否", "choices", choices=NOTIFY, section=REPORT, hint="警察・PPC・都道府県教委・保護者"
     )

@@ -4,36 +4,21 @@ from hinomi.playbooks.messages import words
 from hinomi.reports import parts
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
-from hinomi.reports.fields import YES_NO, Authored, ask
-from hinomi.reports.infection import NOTIFY
+from hinomi.reports.fields import Authored, ask
+from hinomi.reports.infection import LEAK, NOTIFY
 from hinomi.reports.model import CLASSES, Grid, Row, Section
 
-WHAT, LEAK, JUDGED = "いつ・どこで・何を", "情報の漏えい等", "管理職の判断と対応"
+WHAT, JUDGED = "いつ・どこで・何を", "管理職の判断と対応"
 NO_NAMES = "児童生徒の氏名は書かないでください（「2年生の保護者3名」のように書いてください）。"
 
 
-class Internal(Authored):
+class Happened(Authored):
     """What only the person knows to whom it happened."""
 
     happened_at: str | None = ask("日時", "time", section=WHAT)
     place: str | None = ask("場所", "line", section=WHAT)
     course: str | None = ask(
         "経緯", required=True, section=WHAT, hint="気づいた経緯と、その後にしたこと。責任を問うものではありません。"
-    )
-    leak_possible: str | None = ask("漏えい等のおそれ", "choice", required=True, choices=YES_NO, section=LEAK)
-    items: str | None = ask("個人情報の項目", section=LEAK, hint="例：氏名、住所、成績。項目名だけを書いてください。")
-    persons: str | None = ask(
-        "本人の数（概数）", "line", section=LEAK, hint="例：約120人。100人を超えると報告の対象になり得ます。"
-    )
-    sensitive: str | None = ask(
-        "要配慮個人情報の有無",
-        "choice",
-        choices=YES_NO,
-        section=LEAK,
-        hint="病歴、障害、健康診断の結果、犯罪の被害など",
-    )
-    my_number: str | None = ask(
-        "特定個人情報の有無", "choice", choices=YES_NO, section=LEAK, hint="マイナンバーを含む情報"
     )
 
 

@@ -4,13 +4,14 @@ from hinomi.reports import ReportKind, parts, reports
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import OPEN_ANSWERS, YES_NO, ask
-from hinomi.reports.internal import JUDGED, NO_NAMES, Internal, Judged, law_and_course, leak, remote_rows, summary
+from hinomi.reports.infection import PersonalData
+from hinomi.reports.internal import JUDGED, NO_NAMES, Happened, Judged, law_and_course, leak, remote_rows, summary
 from hinomi.reports.model import Section
 
 LOST = "紛失・盗難の状況"
 
 
-class Loss(Internal):
+class Lost(Happened):
     """What only the person knows who has lost it."""
 
     kind: str | None = ask(
@@ -30,6 +31,10 @@ class Loss(Internal):
     police_no: str | None = ask(
         "遺失届・盗難届番号", "line", section=LOST, hint="届出先の警察署と番号。未提出のときは「未提出」"
     )
+
+
+class Loss(PersonalData, Lost):
+    """What happened, what was lost, what is feared."""
 
 
 class LossToBoard(Judged, Loss):

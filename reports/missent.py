@@ -4,7 +4,8 @@ from hinomi.reports import ReportKind, reports
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import OPEN_ANSWERS, YES_NO, ask
-from hinomi.reports.internal import JUDGED, NO_NAMES, Internal, Judged, law_and_course, leak, summary
+from hinomi.reports.infection import PersonalData
+from hinomi.reports.internal import JUDGED, NO_NAMES, Happened, Judged, law_and_course, leak, summary
 from hinomi.reports.model import Section
 
 SENT = "誤送信の状況"
@@ -12,7 +13,7 @@ MEANS = ("メール", "チャット", "ファイル共有", "FAX", "その他", 
 RECALLED = ("取り消せた", "取り消せなかった", "試みていない", *OPEN_ANSWERS)
 
 
-class Missent(Internal):
+class Sent(Happened):
     """What only the sender knows."""
 
     means: str | None = ask("送信の手段", "choice", required=True, choices=MEANS, section=SENT)
@@ -21,6 +22,10 @@ class Missent(Internal):
     attached_locked: str | None = ask("添付ファイルの暗号化・パスワードの有無", "choice", choices=YES_NO, section=SENT)
     recalled: str | None = ask("送信の取り消し", "choice", choices=RECALLED, section=SENT)
     recall: str | None = ask("削除依頼・回収確認", section=SENT, hint="依頼した相手の数、方法、削除したとの返事の有無")
+
+
+class Missent(PersonalData, Sent):
+    """What happened, what was sent, what is feared."""
 
 
 class MissentToBoard(Judged, Missent):

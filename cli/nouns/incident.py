@@ -6,7 +6,6 @@ from hinomi.cli.client import Client
 from hinomi.cli.nouns.alert import DISPOSITIONS
 from hinomi.cli.options import configured, examples, fail_on, listed, paged, reasoned
 from hinomi.cli.output import say, show, show_done, show_one, show_page
-from hinomi.playbooks.incidents.reported import KINDS
 from hinomi.text import _
 
 COLUMNS = ("number", "severity", "status", "title", "entity", "opened_at", "assignee_name", "category", "tenant")
@@ -26,6 +25,7 @@ PARTS = {
 
 
 SEVERITIES = ("low", "medium", "high", "critical")
+KINDS = ("lost_device", "missent")
 DECIDE = "incident decide 1 true_positive --reason 'macro seen'"
 LOST = "incident open --cause internal --kind lost_device --reported-by t01 --device PC-0101 --what 'left on a train'"
 
@@ -83,7 +83,7 @@ def show_(client: Client, number: str, fmt: str) -> None:
 @click.option(
     "--cause", type=click.Choice(["internal"]), required=True, help=_("What people report is of internal cause.")
 )
-@click.option("--kind", type=click.Choice(sorted(KINDS)), required=True, help=_("What has happened."))
+@click.option("--kind", type=click.Choice(KINDS), required=True, help=_("What has happened."))
 @click.option(
     "--reported-by", required=True, metavar="PERSON", help=_("Who reports it: an id or account of people.csv.")
 )

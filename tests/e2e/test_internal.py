@@ -1,11 +1,9 @@
 """A lost PC and a mis-sent mail, from the page of a teacher to the board: people press the links that reach them."""
 
-import importlib.util
 import io
 import json
 import re
 import signal
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,27 +14,15 @@ from pypdf import PdfReader
 
 from hinomi.cli.acting.pages import ask, press
 
-
-def _world_module() -> Any:
-    spec = importlib.util.spec_from_file_location("hinomi_test_world", Path(__file__).with_name("world.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(spec.name, module)
-    spec.loader.exec_module(module)
-    return module
-
-
-world_module = _world_module()
-eventually = world_module.eventually
 INTUNE_ID = "a" * 40
 FILE = "C:\\Users\\sato\\Documents\\1学期成績一覧.xlsx"
 REASON = {"reason": "本人に電話で確認したため"}
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+def world(tmp_path_factory: pytest.TempPathFactory, world_module: Any) -> Iterator[Any]:
     made = world_module.World(tmp_path_factory.mktemp("internal"), product="intune")
+    made.eventually = world_module.eventually
     made.lay_out(seconds=False, extra="[store]\nflush_seconds = 0.5\n")
     for flow in ("internal-lost-device", "internal-missent"):
         made.hinomi("--config", str(made.config), "playbook", "activate", flow, "--mode", "live", "--reason", "test")
@@ -59,7 +45,7 @@ def mails(world: Any, to: str, template: str, *words: str) -> list[str]:
 
 def follow(world: Any, to: str, template: str, *words: str, **answers: str) -> str:
     """Wait for a mail, open its link, fill in what is asked, press the button; return the page that comes back."""
-    links = eventually(lambda: mails(world, to, template, *words), 60)
+    links = world.eventually(lambda: mails(world, to, template, *words), 60)
     assert links, f"no {template} to {to} that says {words}: {[m['Subject'] for m in world.mailbox.mails]}"
     answer = press(links[-1], answers)
     assert answer.status == 200, answer.text
@@ -76,7 +62,7 @@ def report_text(world: Any, kind: str, number: int) -> str:
         found = world.call(f"reports?incident={number}&kind={kind}")["items"]
         return [row["path"] for row in found if row["state"] == "sent"]
 
-    (path,) = eventually(sent, 60)
+    (path,) = world.eventually(sent, 60)
     pages = PdfReader(io.BytesIO(Path(path).read_bytes())).pages
     return re.sub(r"\s+", "", "".join(page.extract_text() for page in pages))
 
@@ -96,7 +82,7 @@ def test_a_lost_pc_from_the_teachers_page_to_one_wipe_and_the_boards_receipt(wor
     made = {"EventID": 11, "Channel": "Microsoft-Windows-Sysmon/Operational", "Computer": "PC-0101", "UtcTime": moment,
             "Image": "C:\\Windows\\explorer.exe", "TargetFilename": FILE, "User": "AOBA\\sato"}  # fmt: skip
     assert world.post([made]) == (200, {"accepted": 1})
-    assert eventually(
+    assert world.eventually(
         lambda: world.call("events/search", {"query": "file.path~Documents", "since": "1h"}).get("items"), 60
     )
 
@@ -108,14 +94,16 @@ def test_a_lost_pc_from_the_teachers_page_to_one_wipe_and_the_boards_receipt(wor
     )
 
     approval = {"choice": "approve", "confirm": "A-0101", **REASON}
-    first = eventually(lambda: mails(world, "h1@school.test", "approval_request", mark), 60)[0]
+    first = world.eventually(lambda: mails(world, "h1@school.test", "approval_request", mark), 60)[0]
     assert press(first, {**approval, "confirm": "A-0102"}).status == 422
     assert press(first, approval).status == 200
     assert "回答済み" in ask("GET", first).text
     time.sleep(1.0)
     assert world.isolations() == []  # one is not enough
     follow(world, "b1@city.test", "approval_request", mark, **approval)
-    assert eventually(lambda: step(world, number, "wipe").get("state") == "verified", 60), step(world, number, "wipe")
+    assert world.eventually(lambda: step(world, number, "wipe").get("state") == "verified", 60), step(
+        world, number, "wipe"
+    )
     (wipe,) = world.isolations()
     assert (wipe["path"], wipe["status"]) == (f"/v1.0/deviceManagement/managedDevices/{INTUNE_ID}/wipe", 204)
 
@@ -238,6 +226,8 @@ def test_a_responder_that_is_killed_right_after_the_wipe_went_out_does_not_send_
     follow(world, "h1@school.test", "decision_request", mark, "遠隔消去", choice="wipe", **REASON)
     for person in ("h1@school.test", "b1@city.test"):
         follow(world, person, "approval_request", mark, choice="approve", confirm="A-0102", **REASON)
-    assert eventually(lambda: step(world, number, "wipe").get("state") == "verified", 60), step(world, number, "wipe")
+    assert world.eventually(lambda: step(world, number, "wipe").get("state") == "verified", 60), step(
+        world, number, "wipe"
+    )
     assert flag.exists(), "the point was never reached"
     assert len([wipe for wipe in world.isolations() if "b" * 40 in wipe["path"]]) == 1

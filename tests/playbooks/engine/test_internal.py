@@ -171,6 +171,15 @@ def test_a_wipe_needs_two_different_persons_and_is_sent_once(lost: Any) -> None:
     assert sent["body"] == {"keepEnrollmentData": False, "keepUserData": False}
 
 
+def test_a_key_that_names_nobody_is_no_person_of_a_quorum(lost: Any) -> None:
+    lost.open(WIPE % TWO, match=MATCH)
+    opened(lost)
+    wait = lost.wait("approval")["id"]
+    key = Grant("key:ab12", "", frozenset({"act", "admin"}))
+    with lost.state.write() as conn, pytest.raises(RefusedError, match="names none"):
+        lost.engine.decide(conn, wait, key, "approve", "x", via="api", now=lost.clock.now(), role="admin")
+
+
 def test_a_playbook_that_asks_nobody_or_one_person_still_asks_two(lost: Any) -> None:
     lost.open(WIPE % "", match=MATCH)
     opened(lost)
