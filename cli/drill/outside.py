@@ -8,6 +8,8 @@ from typing import Any
 from hinomi.cli.acting.processes import Child, Processes
 from hinomi.cli.drill.plan import Plan
 
+WHOM = ("roles", "tenant")
+"""What is taken over from a room's table: whom it tells. Its secrets are not."""
 SLACK = "hinomi.playbooks.channels.slack.simulator"
 
 
@@ -60,8 +62,8 @@ class Outside:
             found["mail"] = {"host": "127.0.0.1", "port": port, "sender": self._live.mail.sender}
         if self._slack is not None:
             address = f"http://127.0.0.1:{self._slack.first('port')['port']}/api/"
-            own = {"token": self._token, "signing_secret": "", "channel": "C1", "base_url": address}
-            found["channels"] = {"slack": {**self._live.channels["slack"], **own}}
+            whom = {name: value for name, value in self._live.channels["slack"].items() if name in WHOM}
+            found["channels"] = {"slack": {**whom, "token": self._token, "channel": "C1", "base_url": address}}
         return found
 
     def _product(self, name: str, child: Child) -> dict[str, Any]:

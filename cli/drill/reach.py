@@ -10,11 +10,14 @@ from hinomi.settings import Settings
 
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ftp_proxy")
 SLACK = "https://slack.com"
+CLICKS = ("signing_secret", "app_token")
+"""Secrets of clicks: those of a drill's rooms would reach the live installation, so it has none."""
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without settings of the live installation, and without proxies."""
-    kept = {name: value for name, value in os.environ.items() if not name.upper().startswith("HINOMI_")}
+    """Return the environment without settings of the live installation, and without proxies; its language stays."""
+    settings = [name for name in os.environ if name.upper().startswith("HINOMI_") and name != "HINOMI_LANG"]
+    kept = {name: value for name, value in os.environ.items() if name not in settings}
     return {name: value for name, value in kept.items() if name.lower() not in PROXIES} | dict(more)
 
 
@@ -27,7 +30,7 @@ def sent_by(settings: Settings) -> dict[str, str]:
     if not settings.mail.host:
         raise ConfigError("[mail] host is empty: there is no way to real people", where=settings.file)
     rooms = {
-        name: {**table, **({"signing_secret": ""} if "signing_secret" in table else {})}
+        name: {key: "" if key in CLICKS else value for key, value in table.items()}
         for name, table in settings.channels.items()
     }
     return {"HINOMI_MAIL": json.dumps(settings.mail.model_dump(mode="json")), "HINOMI_CHANNELS": json.dumps(rooms)}

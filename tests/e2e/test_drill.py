@@ -127,6 +127,7 @@ client_secret = "very-real"
 [channels.slack]
 token = "xoxb-very-real"
 signing_secret = "very-real"
+app_token = "xapp-very-real"
 channel = "CREAL"
 roles = ["operator_lead"]
 base_url = "{url}/api/"
