@@ -59,13 +59,13 @@ def test_a_click_over_the_connection_approves_once_and_a_repeat_has_no_effect(pl
 @pytest.mark.parametrize("what", ["refresh", "drop"])
 def test_a_connection_that_ends_is_opened_again_and_clicks_go_on(place: Any, what: str) -> None:
     assert place.eventually(lambda: connected(place), 60)
-    before, ended = place.slack.sockets()["opened"], list[str]()
+    before, cards, ended = place.slack.sockets()["opened"], len(place.slack.cards()), list[str]()
     place.slack.steer(what)
     assert place.eventually(lambda: connected(place, before), 60), place.slack.sockets()
     words = ("--config", str(place.config), "notify", "test", "--interactive", "--wait", "60", "-o", "json")
     waiting = threading.Thread(target=lambda: ended.append(place.hinomi(*words)))
     waiting.start()
-    assert place.eventually(lambda: "押しました" in place.slack.buttons(), 60)
+    assert place.eventually(lambda: len(place.slack.cards()) > cards and "押しました" in place.slack.buttons(), 60)
     assert place.slack.click("押しました", "U0OPER")[0] == 200
     waiting.join(90)
     assert '"slack"' in ended[0]
