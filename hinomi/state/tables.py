@@ -190,7 +190,7 @@ wait = Table(
     Column("state", String, nullable=False, server_default="open"),  # open | done | failed | written_off
     Column("outcome", String), Column("done_at", String), Column("by", String),
     Column("escalated_at", String), Column("next_at", String),  # next_at: when time asks something of it
-    Index("wait_next", "state", "next_at"),
+    Index("wait_next", "next_at", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
 )  # fmt: skip
 
 #: Append-only: who decided, approved, denied what, by which channel, and why.
@@ -235,7 +235,7 @@ device_state = Table(
 outbox = Table(
     "outbox", metadata,
     Column("id", String, primary_key=True), Column("kind", String, nullable=False),
-    Column("key", String, nullable=False, unique=True), Column("run", String), Column("step", String),
+    Column("key", String, nullable=False, unique=True), Column("run", String, index=True), Column("step", String),
     Column("incident", String), Column("tenant", String, nullable=False, server_default=""),
     Column("body", JSON, nullable=False), Column("urgent", Boolean, nullable=False, server_default=false()),
     Column("due_at", String, nullable=False), Column("tries", Integer, nullable=False, server_default=text("0")),

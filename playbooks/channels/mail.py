@@ -5,12 +5,14 @@ else), anything else (4xx, no connection, no answer in 10 s) may be tried again 
 """
 
 import re
+import socket
 import ssl
 from email.errors import HeaderParseError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate
+from functools import lru_cache
 
 import aiosmtplib
 
@@ -108,12 +110,19 @@ class MailChannel:
             hostname=s.host,
             port=s.port,
             timeout=TIMEOUT,
+            local_hostname=_own_name(),
             use_tls=s.tls == "tls",
             start_tls=s.tls == "starttls",
             tls_context=context,
             username=s.user or None,
             password=s.password if s.user else None,
         )
+
+
+@lru_cache(maxsize=1)
+def _own_name() -> str:
+    """Return how this machine greets: looked up once, not for each message."""
+    return socket.getfqdn()
 
 
 def _why(error: Exception) -> str:

@@ -2,34 +2,45 @@
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy import Connection, Insert, Select, Table, Update, bindparam, insert, select, update
 
 from hinomi.clock import iso
 from hinomi.state import new_id, t, upsert
 
 Row = dict[str, Any]
+EQUAL, SEVERAL, NONE = "=", "in", "null"
+KEY = "row_key"
 
 
 def get(conn: Connection, table: Table, key: str) -> Row:
     """Return one row by its id; it must be there."""
-    return dict(conn.execute(select(table).where(table.c.id == key)).one()._mapping)
+    return dict(conn.execute(_query(table, (("id", EQUAL),)), {"id": key}).one()._mapping)
 
 
 def find(conn: Connection, table: Table, **values: Any) -> list[Row]:
     """Return the rows in which all these columns have these values (a list: any of them)."""
+    shape = tuple(
+        (name, SEVERAL if isinstance(v, list | tuple) else NONE if v is None else EQUAL) for name, v in values.items()
+    )
+    given = {name: value for name, value in values.items() if value is not None}
+    return [dict(row._mapping) for row in conn.execute(_query(table, shape), given)]
+
+
+@lru_cache(maxsize=512)
+def _query(table: Table, shape: tuple[tuple[str, str], ...]) -> Select[Any]:
+    """Return a query by columns, to be given their values: to write one anew each time costs more than to run it."""
     asked = select(table)
-    for name, value in values.items():
+    for name, kind in shape:
         column = table.c[name]
-        asked = asked.where(
-            column.in_(value)
-            if isinstance(value, list | tuple)
-            else column.is_(None)
-            if value is None
-            else column == value
-        )
-    return of(conn, asked)
+        if kind == NONE:
+            asked = asked.where(column.is_(None))
+        else:
+            given = bindparam(name, expanding=kind == SEVERAL, type_=column.type)
+            asked = asked.where(column.in_(given) if kind == SEVERAL else column == given)
+    return asked
 
 
 def of(conn: Connection, asked: Select[Any]) -> list[Row]:
@@ -39,7 +50,12 @@ def of(conn: Connection, asked: Select[Any]) -> list[Row]:
 
 def change(conn: Connection, table: Table, key: str, **values: Any) -> None:
     """Write columns of one row."""
-    conn.execute(update(table).where(table.c.id == key).values(**values))
+    conn.execute(_update(table), {**values, KEY: key})
+
+
+@lru_cache(maxsize=64)
+def _update(table: Table) -> Update:
+    return update(table).where(table.c.id == bindparam(KEY))
 
 
 def enqueue(
@@ -69,5 +85,10 @@ def enqueue(
 def add(conn: Connection, table: Table, **values: Any) -> Row:
     """Insert a row with a new id; return it."""
     row = {"id": new_id(), **values}
-    conn.execute(insert(table).values(**row))
+    conn.execute(_insert(table), row)
     return row
+
+
+@lru_cache(maxsize=64)
+def _insert(table: Table) -> Insert:
+    return insert(table)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, literal_column, select, update
 
 from hinomi.clock import JST, iso, parse_iso
 from hinomi.errors import ConfigError, ConflictError, NotFoundError, RefusedError
@@ -192,7 +192,9 @@ def note_receipt(
 def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
     """Remind, escalate, time out. Deadlines are rows, so a clock jump or a restart loses none."""
     stamp = iso(now)
-    open_waits = select(t.wait).where((t.wait.c.state == "open") & (t.wait.c.next_at <= stamp))
+    open_waits = select(t.wait).where(
+        literal_column("state = 'open'") & (t.wait.c.next_at <= stamp)
+    )  # its index's words
     for wait in rows.of(conn, open_waits):
         _ask_of_time(engine, conn, wait, stamp, now)
     held = select(t.hold).where(t.hold.c.released_at.is_(None) & (t.hold.c.review_at <= stamp))

@@ -15,7 +15,9 @@ depends_on: str | Sequence[str] | None = None
 def upgrade() -> None:
     """Bring the tables forward."""
     op.add_column("wait", sa.Column("next_at", sa.String(), nullable=True))
-    op.create_index("wait_next", "wait", ["state", "next_at"])
+    still_open = sa.text("state = 'open'")
+    op.create_index("wait_next", "wait", ["next_at"], sqlite_where=still_open, postgresql_where=still_open)
+    op.create_index(op.f("ix_outbox_run"), "outbox", ["run"])
     conn = op.get_bind()
     asked = sa.text("SELECT id, remind_at, due_at, escalated_at FROM wait WHERE state = 'open'")
     for key, remind_at, due_at, escalated_at in conn.execute(asked).all():
@@ -26,5 +28,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Bring the tables back."""
+    op.drop_index(op.f("ix_outbox_run"), table_name="outbox")
     op.drop_index("wait_next", table_name="wait")
     op.drop_column("wait", "next_at")
