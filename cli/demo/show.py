@@ -148,7 +148,7 @@ class Screen:
         counts = "  ".join(f"{name} {count:,}" for name, count in seen.sent.items()) or "nothing yet"
         stored = f"   stored {seen.stored:,}" if seen.stored else ""
         foot = Text(f"{time.monotonic() - seen.began:5.1f} s   sent: {counts}{stored}", style="cyan")
-        body = Group(steps_table(seen.steps, self._width, running=True), Text(), happened, Text(), foot)
+        body = Group(steps_table(seen.steps, self._width, running=True), happened, Text(), foot)
         return Panel(body, title=f"hinomi · 火の見 · {seen.phase}", border_style="red", padding=(0, 2))
 
 
