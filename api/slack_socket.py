@@ -75,7 +75,8 @@ class Listener:
             try:
                 self._client.connect_to_new_endpoint()
                 if self._client.is_connected():
-                    return log.get().info("slack.socket_open")
+                    log.get().info("slack.socket_open")
+                    return
                 log.get().error("slack.socket_not_open", error="no connection", again_in=RETRY)
             except (SlackClientError, HinomiError, OSError, ValueError) as error:
                 log.get().error("slack.socket_not_open", error=str(error), again_in=RETRY)
@@ -87,8 +88,9 @@ class Listener:
         try:
             self._count(request)
         except SQLAlchemyError as error:  # not counted: its member is to see that, and to click again
-            return log.get().error("slack.not_counted", error=str(error))
-        return client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
+            log.get().error("slack.not_counted", error=str(error))
+        else:
+            client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
 
     def _count(self, request: "SocketModeRequest") -> None:
         if request.type != "interactive":

@@ -25,7 +25,11 @@ def _home(person: Person) -> str:
 def download(device: Device, person: Person, now: datetime) -> list[str]:
     """Return what the web filter sees of it: a page nobody has complained about yet, and the document."""
     page = f"http://{SERVER}/annai"
-    more = {"server": f"{SERVER}:80", "size": 48_128, "mime": "application/vnd.ms-word.document.macroEnabled.12"}
+    more: dict[str, Any] = {
+        "server": f"{SERVER}:80",
+        "size": 48_128,
+        "mime": "application/vnd.ms-word.document.macroEnabled.12",
+    }
     return [
         webfilter.of(device, person, now, page, server=f"{SERVER}:80"),
         webfilter.of(device, person, now, f"{page}/{quote(DOCUMENT)}", referrer=page, **more),

@@ -1,5 +1,6 @@
 """The default columns of i-FILTER are cut at once; whatever is odd about a line, it means what the careful way says."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def cells(text: str) -> tuple[Any, Any]:
     whole = ifilter_access._WHOLE
     quick = ifilter_access._cells(text, None)
     try:
-        ifilter_access._WHOLE = ifilter_access.re.compile(r"(?!)")
+        ifilter_access._WHOLE = re.compile(r"(?!)")
         return quick, ifilter_access._cells(text, None)
     finally:
         ifilter_access._WHOLE = whole
