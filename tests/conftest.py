@@ -5,7 +5,6 @@ import os
 import pwd
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -21,6 +20,7 @@ import pytest
 
 os.environ["HINOMI_LANG"] = "en"  # before anything is said: tests read English, whatever the locale
 
+from hinomi.cli.demo.elastic import free_pair
 from hinomi.clock import FakeClock
 from hinomi.settings import Settings
 from hinomi.state import State
@@ -294,7 +294,7 @@ class ElasticNode:
     def _start(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="hinomi-es-"))
         folder.chmod(0o755)  # as root it runs as a user of its own
-        port = _free_pair()
+        port = free_pair()
         said = {"folder": str(folder), "url": f"http://127.0.0.1:{port}", "failed": ""}
         self._note.write_text(json.dumps(said))  # before: whatever comes, it is stopped at the end
         command = [str(ES_NODE), "start", "--port", str(port), "--dir", str(folder), "--heap", "1g"]
@@ -306,19 +306,6 @@ class ElasticNode:
         """Return settings of an event store of its own on this node."""
         keys = {"kind": "elasticsearch", "url": self.url, "prefix": f"t{uuid.uuid4().hex[:12]}", **more}
         return Settings.model_validate({"data": data, "store": keys})
-
-
-def _free_pair() -> int:
-    """Return a port that is free together with the one a hundred above it, which the node takes too."""
-    while True:
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                other.bind(("127.0.0.1", port + 100))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def _note(config: pytest.Config) -> Path:

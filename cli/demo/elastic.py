@@ -50,7 +50,7 @@ class Node:
         if self._script is not None:
             self._folder = Path(tempfile.mkdtemp(prefix="hinomi-demo-es-"))
             self._folder.chmod(0o755)  # as root the node runs as a user of its own
-            self.url = self._run("start", "--port", str(_free_pair()), "--dir", str(self._folder)).split()[-1]
+            self.url = self._run("start", "--port", str(free_pair()), "--dir", str(self._folder)).split()[-1]
         parts = urlsplit(self.url)
         address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         login = ""
@@ -78,7 +78,7 @@ class Node:
         return done.stdout
 
 
-def _free_pair() -> int:
+def free_pair() -> int:
     """Return a port of loopback that is free together with the one a hundred above it: nodes talk to each other there."""
     for _ in range(100):
         with socket.socket() as one, socket.socket() as other:
