@@ -6,7 +6,7 @@ ES_NODE ?= $(wildcard ../shared/tools/es-node)
 
 .PHONY: demo test coverage soak install check clean
 demo: $(VENV)/.installed  ## one school day with an incident in it (ARGS="--seed 2"; STORE=elasticsearch ES_NODE=script-that-starts-one)
-	$(if $(ES_NODE),HINOMI_ES_NODE=$(ES_NODE)) $(BIN)/hinomi demo $(if $(STORE),--store $(STORE)) $(ARGS)
+	$(if $(STORE),HINOMI_ES_NODE=$(ES_NODE) )$(BIN)/hinomi demo$(if $(STORE), --store $(STORE)) $(ARGS)
 
 test: $(VENV)/.tools  ## all tests
 	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
