@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import unquote, urlsplit
 
 from hinomi.errors import ConfigError, HinomiError
@@ -58,7 +59,10 @@ class Node:
             login = f'user = "{unquote(parts.username)}"\npassword = "{unquote(parts.password or "")}"\n'
         return f'kind = "elasticsearch"\nurl = "{address}"\nprefix = "{self.prefix}"\n{login}'
 
-    def end(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Stop the node and forget it. A node that was there already keeps what the demo wrote: hinomi may not delete there."""
         if self._script is not None and self._folder.name:
             self._run("purge", "--dir", str(self._folder), check=False)

@@ -3,6 +3,7 @@
 import json
 import tempfile
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def play(options: Options, node: Node | None = None, *, plain: bool, json_file: 
     began = time.monotonic()
     kept = None if keep is None else _empty(Path(keep))
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="hinomi-demo-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="hinomi-demo-") as scratch, node or nullcontext():
         folder = kept or Path(scratch) / "day"
         stage = Stage(folder, options, node)
         seen, code = _run(stage, Plain() if plain or not is_terminal(console.file) else Screen(console))
@@ -60,8 +61,6 @@ def _run(stage: Stage, show: Plain | Screen) -> tuple[Seen, int]:
         stage.stop_players()
     finally:
         code = stage.processes.end()
-        if stage.node is not None:
-            stage.node.end()
     return seen, code
 
 
