@@ -1,11 +1,8 @@
 """Candidate filters as DataFusion SQL. A value beyond ASCII is always a candidate: folding differs there."""
 
 from hinomi.events.candidates import AllOf, Filter, Is
-from hinomi.events.sql import quote, text
+from hinomi.events.sql import BETWEEN, quote, text
 from hinomi.events.types import kind_of
-
-#: Between the elements of a list that is looked at as one text; no text of a filter holds it.
-BETWEEN = "\x1f"
 
 
 def filter_sql(found: Filter, columns: set[str]) -> str:

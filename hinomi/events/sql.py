@@ -7,6 +7,9 @@ from hinomi.events.types import kind_of
 #: DataFusion counts nanoseconds since 1970 in 64 bits: a window that reaches farther is an error there.
 EARLIEST, LATEST = "1678-01-01T00:00:00.000000Z", "2262-01-01T00:00:00.000000Z"
 
+#: Between the elements of a list that is looked at as one text; no text of a filter holds it.
+BETWEEN = "\x1f"
+
 
 def quote(name: str) -> str:
     """Return a column's name for SQL."""
@@ -85,8 +88,10 @@ def _exact(term: Term) -> str:
     if term.field is None:
         raise ConfigError("a bare word cannot be aggregated", hint="name a field: field~word")
     column = quote(term.field)
-    if kind_of(term.field) == "list":
-        return f"array_has({column}, {text(term.value)})" if term.op == "=" else "TRUE"
+    if kind_of(term.field) == "list" and term.op in ("=", "!=", "~"):
+        whole = f"{text(BETWEEN)} || lower(array_to_string({column}, {text(BETWEEN)})) || {text(BETWEEN)}"
+        found = f"({whole}) LIKE {_like(term.value if term.op == '~' else BETWEEN + term.value + BETWEEN)}"
+        return f"({found}) IS NOT TRUE" if term.op == "!=" else found
     folded = f"lower(CAST({column} AS VARCHAR))"
     if term.op == "~":
         return f"{folded} LIKE {_like(term.value)}"

@@ -264,6 +264,10 @@ def test_counts_are_by_value_as_it_was_written_largest_first(store: EventStore) 
         ("user.name!=sato", 1),
         ("process.pid>0", 3),
         ("process.pid=1", 3),
+        ("event.category=WEB", 6),
+        ("event.category=we", 0),
+        ("event.category~ETWOR", 6),
+        ("event.category!=web", 1),
     ):
         assert [b.count for b in store.aggregate(Aggregate(Query(grant(), *ALL, parse(terms))))] == [count], terms
     nothing = store.aggregate(Aggregate(Query(grant("minami"), *ALL)))

@@ -158,9 +158,7 @@ def _exact(term: Term) -> Dsl:
 
 def _same(term: Term, kind: str) -> Dsl:
     field, value = str(term.field), term.value.lower()
-    if kind == "list":
-        return {"term": {key_of(field): term.value}}
-    if kind == "text" and field not in OPAQUE:
+    if kind in ("text", "list") and field not in OPAQUE:
         return {"term": {caseless(field): value}}
     if kind == "bool":
         return {"term": {field: value}} if value in ("true", "false") else NOTHING
