@@ -88,7 +88,11 @@ def _exact(term: Term) -> str:
     if term.field is None:
         raise ConfigError("a bare word cannot be aggregated", hint="name a field: field~word")
     column = quote(term.field)
-    if kind_of(term.field) == "list" and term.op in ("=", "!=", "~"):
+    if kind_of(term.field) == "list":
+        if term.op not in ("=", "!=", "~"):
+            raise ConfigError(
+                f"{term.field} is no number", hint="search compares texts; aggregate counts by numbers only"
+            )
         whole = f"{text(BETWEEN)} || lower(array_to_string({column}, {text(BETWEEN)})) || {text(BETWEEN)}"
         found = f"({whole}) LIKE {_like(term.value if term.op == '~' else BETWEEN + term.value + BETWEEN)}"
         return f"({found}) IS NOT TRUE" if term.op == "!=" else found

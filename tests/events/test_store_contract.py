@@ -270,6 +270,8 @@ def test_counts_are_by_value_as_it_was_written_largest_first(store: EventStore) 
         ("event.category!=web", 1),
     ):
         assert [b.count for b in store.aggregate(Aggregate(Query(grant(), *ALL, parse(terms))))] == [count], terms
+    with pytest.raises(ConfigError, match="no number"):
+        store.aggregate(Aggregate(Query(grant(), *ALL, parse("event.category>1"))))
     nothing = store.aggregate(Aggregate(Query(grant("minami"), *ALL)))
     assert [(bucket.key, bucket.count, bucket.first) for bucket in nothing] == [((), 0, None)]
 
