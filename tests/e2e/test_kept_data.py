@@ -177,7 +177,7 @@ def test_who_exported_a_file_is_answered_by_name_with_what_was_looked_at(day: Da
         "該当 1件",
         "条件：ファイル「成績一覧」",
         "調べた期間：令和",
-        "情報源 oplog",
+        "情報源 端末の操作ログ（oplog）",
         "空白",
         "登録端末",
         "監査記録の第",
@@ -212,7 +212,7 @@ def test_nothing_found_says_what_was_looked_at_and_what_it_cannot_tell(day: Day)
     assert done.stdout == ""
     for words in (
         "該当 0件", "持ち出しの記録は見つかりませんでした", "「だれか」は名簿にありません",
-        "令和8年11月1日 00:00 〜 令和8年11月2日 00:00", "oplog この期間の記録なし", "この記録からは分かりません",
+        "令和8年11月1日 00:00 〜 令和8年11月2日 00:00", "端末の操作ログ（oplog） この期間の記録なし", "この記録からは分かりません",
     ):  # fmt: skip
         assert words in done.stderr
 
