@@ -8,7 +8,7 @@ it. delta-rs does not fsync: data files, log entry and folders are synced here b
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from hinomi.tenancy import Grant
 
 TABLES = ("events", "egress")
 CHECKPOINT_EVERY = 50
+TOGETHER = 10_000
+"""Rows of days that a hunt asks for with one query."""
 
 
 @stores.register("lake")
@@ -171,21 +173,24 @@ class Lake:
         return paging.scan(self._page, query)
 
     def candidates(self, filter: Filter, since: str, until: str, grant: Grant) -> Iterator[list[Event]]:
-        """Yield candidates a day at a time, as the table's files give them: nothing is sorted or gathered."""
+        """Yield candidates, oldest day first, each batch of one day; small days are asked for together."""
         columns, table = self._names("events"), self._table("events")
         if table is None or not columns:
             return
         wanted = filter_sql(filter, columns)
-        for day in sorted({str(partition["day"]) for partition in table.partitions()}):
-            start = f"{day}T00:00:00.000000Z"
-            bounds = Query(grant, max(since, start), min(until, iso(parse_iso(start) + timedelta(days=1))))
+        reader = QueryBuilder().register("events", table)
+        for first, last in _runs(_days(table), since[:10], until[:10]):
+            start, end = (f"{day}T00:00:00.000000Z" for day in (first, last))
+            bounds = Query(grant, max(since, start), min(until, iso(parse_iso(end) + timedelta(days=1))))
             if bounds.since >= bounds.until:
                 continue
             sql = f"SELECT * FROM events WHERE {condition_sql(bounds, columns)} AND {wanted}"  # noqa: S608 - quoted parts
-            for batch in QueryBuilder().register("events", table).execute(sql):
-                rows = pa.record_batch(batch).to_pylist()
-                for first in range(0, len(rows), paging.PAGE):
-                    yield [event_of(row) for row in rows[first : first + paging.PAGE]]
+            batches = (pa.record_batch(batch).to_pylist() for batch in reader.execute(sql))
+            if first != last:  # few rows: put in order of their days
+                batches = iter(_by_day(row for rows in batches for row in rows))
+            for rows in batches:
+                for at in range(0, len(rows), paging.PAGE):
+                    yield [event_of(row) for row in rows[at : at + paging.PAGE]]
 
     def aggregate(self, aggregate: Aggregate) -> list[Bucket]:
         """Count by columns."""
@@ -247,6 +252,39 @@ def _apart(columns: Sequence[str], taken: Collection[str]) -> list[str]:
     """Return the columns but those that differ from an earlier one, or one of the table, in case alone: Delta refuses them."""
     first = {name.lower(): name for name in reversed([*taken, *columns])}
     return [name for name in columns if first[name.lower()] == name]
+
+
+def _days(table: DeltaTable) -> dict[str, int]:
+    """Return how many rows each day has, by the table's log; what it does not say counts as many."""
+    found: dict[str, int] = {}
+    adds = pa.table(table.get_add_actions(flatten=True))
+    for day, rows in zip(adds["partition.day"].to_pylist(), adds["num_records"].to_pylist(), strict=True):
+        found[str(day)] = found.get(str(day), 0) + (TOGETHER if rows is None else rows)
+    return found
+
+
+def _runs(days: Mapping[str, int], since: str, until: str) -> Iterator[tuple[str, str]]:
+    """Yield (first, last) of neighbours among the days of a window that have few rows together.
+
+    A query costs about the same for a day as for a year; windows of years would be little else.
+    """
+    run: list[str] = []
+    rows = 0
+    for day in sorted(day for day in days if since <= day <= until):
+        if run and rows + days[day] > TOGETHER:
+            yield run[0], run[-1]
+            run, rows = [], 0
+        run.append(day)
+        rows += days[day]
+    if run:
+        yield run[0], run[-1]
+
+
+def _by_day(rows: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(str(row["day"]), []).append(row)
+    return [found[day] for day in sorted(found)]
 
 
 def _fsync(path: Path) -> None:
