@@ -50,6 +50,10 @@ class RuleSet(Protocol):
     compiled: Mapping[str, "Compiled"]
     """Every rule as data, also those that only feed correlations."""
 
+    def prepare(self) -> None:
+        """Make now what events would ask for first: for a stream, of which no event is to wait for it."""
+        ...
+
     def only(self, rules: Collection[str]) -> "RuleSet":
         """Return a set of these rules alone, for hunts."""
         ...
@@ -63,7 +67,15 @@ class Rules(Protocol):
     """The rule folders, watched."""
 
     def current(self) -> RuleSet:
-        """Return the newest whole set; a new `generation` where files have changed."""
+        """Return the newest whole set; a new `generation` where files have changed, or what is rare was learned."""
+        ...
+
+    def learned(self, name: str) -> float | None:
+        """Return when something was last learned under a name, in seconds since 1970; None if never."""
+        ...
+
+    def study(self, chunks: Sequence[bytes], name: str) -> None:
+        """Learn what is rare from a sample (`hinomi.detections.learning`), beside whatever is done now."""
         ...
 
 

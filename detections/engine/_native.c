@@ -15,9 +15,14 @@
 #define WORDS 13                /* bits of the table that says which four bytes begin nothing */
 #define SLOTS 12                /* bits of the table of four bytes that do */
 #define CACHE 1024              /* names of fields by address */
-#define LONG 4096               /* an arena so long gets a table of its own four bytes */
+#define LONG 4096               /* an arena so long gets a table of its own places */
+#define PLACES 14               /* bits of the table of the places of three bytes */
 #define DEEPEST 200
 #define BUCKETS 10000
+#define MEMO 14                 /* bits of the table of what was found for the same values; two places each */
+#define MEMO_BYTES (16 << 20)   /* of values kept with it */
+#define MEMO_LONGEST 32768
+#define LOOKS 1024              /* so many looks tell whether the memo is of use; if not, it rests eight times as long */
 
 enum { AND, OR, NOT, ATOM };
 enum { CONTAINS, WORD, EMPTY, NONE, SOME, FOREIGN };
@@ -28,6 +33,7 @@ typedef struct { int op; uint32_t text, len; int field0, fields; PyObject *node,
 typedef struct { int op, first, count; } Node;          /* ATOM: `first` is the atom; else children are links[first..] */
 typedef struct { uint32_t gram; int head; } Slot;
 typedef struct { void *items; size_t count, room; } Vec;
+typedef struct { uint64_t hash; uint32_t len, more, used; PyObject *bucket, *found; uint8_t *key; } Memory;    /* `more`: other values, behind */
 
 typedef struct {
     PyObject_HEAD
@@ -36,9 +42,11 @@ typedef struct {
     int *roots; int rules, nfields; size_t words;
     uint64_t *marks;
     int *heads, *tails; uint64_t *head_seen; int heads_room;    /* of each field: its spans, if `head_seen` is this event */
-    uint64_t *bits, *own; Slot *slots; size_t nslots; uint8_t *pairs, *threes; int pair_head;
+    uint64_t *bits, *any_bits; Slot *slots; size_t nslots; uint8_t *pairs, *threes; int pair_head;
     PyObject *cache_key[CACHE]; int cache_id[CACHE];
-    uint64_t epoch; int anywhere, depth, busy, has_own;
+    Vec next; int *first, *often; int indexed;                  /* places of every three bytes, of an event that is long */
+    uint64_t epoch; int anywhere, any_literal, depth, busy;
+    Memory *memo; Vec key, rest_key; size_t memo_bytes; uint32_t looks, found, rest, clock; int remembers, plain; uint64_t *wide;
     PyObject *event, *view;
 } Matcher;
 
@@ -121,7 +129,7 @@ static PyObject *matcher_literal(Matcher *m, PyObject *args) {
     if (l.len < 2 || where < 0 || (l.len >= 4 && where + 4 > l.len) || (l.len < 4 && where)) { PyErr_SetString(PyExc_ValueError, "found by what?"); return NULL; }
     l.text = (uint32_t)at; l.at = (uint32_t)where;
     if ((l.field0 = add_fields(m, names, &l.fields)) < 0) return NULL;
-    if (!l.fields) m->anywhere = 1;
+    if (!l.fields) m->anywhere = m->any_literal = 1;
     PyObject *fast = PySequence_Fast(rules, "numbers of rules are a sequence");
     if (!fast) return NULL;
     Py_ssize_t n = PySequence_Fast_GET_SIZE(fast);
@@ -158,9 +166,9 @@ static PyObject *matcher_ready(Matcher *m, PyObject *Py_UNUSED(ignored)) {
     if (m->slots) Py_RETURN_NONE;
     m->nslots = (size_t)1 << SLOTS;
     while (m->nslots < m->literals.count * 2) m->nslots *= 2;
-    m->bits = PyMem_Calloc((size_t)1 << WORDS, 8); m->own = PyMem_Calloc((size_t)1 << WORDS, 8);
+    m->bits = PyMem_Calloc((size_t)1 << WORDS, 8); m->any_bits = PyMem_Calloc((size_t)1 << WORDS, 8);
     m->pairs = PyMem_Calloc(8192, 1); m->threes = PyMem_Calloc(8192, 1); m->slots = PyMem_Malloc(m->nslots * sizeof(Slot));
-    if (!m->bits || !m->own || !m->pairs || !m->threes || !m->slots) return PyErr_NoMemory();
+    if (!m->bits || !m->any_bits || !m->pairs || !m->threes || !m->slots) return PyErr_NoMemory();
     for (size_t i = 0; i < m->nslots; i++) m->slots[i] = (Slot){0, -1};
     m->pair_head = -1;
     for (int i = 0; i < (int)m->literals.count; i++) {
@@ -176,10 +184,14 @@ static PyObject *matcher_ready(Matcher *m, PyObject *Py_UNUSED(ignored)) {
         if (l->len == 3) {
             gram = p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16;
             put_in(m->threes, mixed(gram) >> 16);
-            for (uint32_t last = 0; last < 256; last++) set_bits(m->bits, mixed(gram | last << 24));
+            for (uint32_t last = 0; last < 256; last++) {
+                set_bits(m->bits, mixed(gram | last << 24));
+                if (!l->fields) set_bits(m->any_bits, mixed(gram | last << 24));
+            }
         } else {
             gram = four(p);
             set_bits(m->bits, mixed(gram));
+            if (!l->fields) set_bits(m->any_bits, mixed(gram));
         }
         Slot *slot = slot_of(m, gram);
         slot->gram = gram; l->next = slot->head; slot->head = i;
@@ -291,21 +303,48 @@ static void fold(uint8_t *to, const uint8_t *from, size_t n) {
     for (size_t i = 0; i < n; i++) to[i] = (uint8_t)(from[i] + ((uint8_t)(from[i] - 'A') < 26) * 32);
 }
 
-static int add_bytes(Matcher *m, int field, const char *text, size_t n, int ready) {
-    if (m->arena.count + n + 2 > INT32_MAX / 2) { PyErr_SetString(PyExc_ValueError, "an event of over a gigabyte"); return -1; }
-    if (grow(&m->arena, 1, n + 1 + PAD) || grow(&m->spans, sizeof(Span), 1)) return -1;
-    uint8_t *p = (uint8_t *)m->arena.items + m->arena.count;
-    if (ready) memcpy(p, text, n); else fold(p, (const uint8_t *)text, n);
-    p[n] = FRAME;
-    Span s = {field, (uint32_t)m->arena.count, (uint32_t)n, -1, ready > 1};
+/* Make room for a value of up to n bytes; NULL is an error. */
+static uint8_t *begin_value(Matcher *m, size_t n) {
+    if (m->arena.count + n + 2 > INT32_MAX / 2) { PyErr_SetString(PyExc_ValueError, "an event of over a gigabyte"); return NULL; }
+    if (grow(&m->arena, 1, n + 1 + PAD) || grow(&m->spans, sizeof(Span), 1)) return NULL;
+    return (uint8_t *)m->arena.items + m->arena.count;
+}
+
+/* A value of n bytes was written there. */
+static void end_value(Matcher *m, int field, size_t n, int foreign) {
+    ((uint8_t *)m->arena.items)[m->arena.count + n] = FRAME;
+    Span s = {field, (uint32_t)m->arena.count, (uint32_t)n, -1, foreign};
     m->arena.count += n + 1;
     int me = (int)m->spans.count++;
     AT(m->spans, Span, me) = s;
-    if (field >= 0) {
-        if (m->head_seen[field] != m->epoch) { m->head_seen[field] = m->epoch; m->heads[field] = me; }
-        else AT(m->spans, Span, m->tails[field]).next = me;
-        m->tails[field] = me;
+    if (field < 0) return;
+    if (m->head_seen[field] != m->epoch) { m->head_seen[field] = m->epoch; m->heads[field] = me; }
+    else AT(m->spans, Span, m->tails[field]).next = me;
+    m->tails[field] = me;
+}
+
+static int add_bytes(Matcher *m, int field, const char *text, size_t n, int ready) {
+    uint8_t *p = begin_value(m, n);
+    if (!p) return -1;
+    if (ready) memcpy(p, text, n); else fold(p, (const uint8_t *)text, n);
+    end_value(m, field, n, ready > 1);
+    return 0;
+}
+
+/* A text of Latin-1, as str.casefold and UTF-8 make it: capitals of both halves, the micro sign, sharp s. */
+static int add_latin(Matcher *m, int field, const uint8_t *text, size_t n) {
+    uint8_t *p = begin_value(m, n * 2), *to = p;
+    if (!p) return -1;
+    for (size_t i = 0; i < n; i++) {
+        uint8_t c = text[i];
+        if (c < 0x80) { *to++ = (uint8_t)(c + ((uint8_t)(c - 'A') < 26) * 32); continue; }
+        if (c == 0xDF) { *to++ = 's'; *to++ = 's'; continue; }
+        if (c == 0xB5) { *to++ = 0xCE; *to++ = 0xBC; continue; }
+        if (c >= 0xC0 && c <= 0xDE && c != 0xD7) c += 32;
+        *to++ = (uint8_t)(0xC0 | c >> 6);
+        *to++ = (uint8_t)(0x80 | (c & 0x3F));
     }
+    end_value(m, field, to - p, 1);
     return 0;
 }
 
@@ -315,6 +354,7 @@ static int add_str(Matcher *m, int field, PyObject *value) {
         const char *text = PyUnicode_AsUTF8AndSize(value, &n);
         return text ? add_bytes(m, field, text, n, 0) : -1;
     }
+    if (PyUnicode_KIND(value) == PyUnicode_1BYTE_KIND) return add_latin(m, field, PyUnicode_1BYTE_DATA(value), PyUnicode_GET_LENGTH(value));
     PyObject *folded = PyObject_CallMethod(value, "casefold", NULL);
     PyObject *encoded = folded ? PyUnicode_AsEncodedString(folded, "utf-8", "surrogatepass") : NULL;
     Py_XDECREF(folded);
@@ -355,9 +395,13 @@ static int known_field(Matcher *m, PyObject *name) {
     return id;
 }
 
-static int lay_out(Matcher *m, PyObject *event) {
+static int has_field(PyObject *bits, int field) {
+    return field >= 0 && field >> 3 < PyBytes_GET_SIZE(bits) && (uint8_t)PyBytes_AS_STRING(bits)[field >> 3] >> (field & 7) & 1;
+}
+
+static int begin_arena(Matcher *m) {
     m->arena.count = m->spans.count = 0;
-    m->has_own = 0;
+    m->indexed = 0;
     m->epoch++;
     if (m->nfields > m->heads_room) {
         int room = m->nfields * 2;
@@ -373,7 +417,12 @@ static int lay_out(Matcher *m, PyObject *event) {
     }
     if (grow(&m->arena, 1, 1 + PAD)) return -1;
     AT(m->arena, uint8_t, m->arena.count++) = FRAME;
+    return 0;
+}
+
+static int lay_out(Matcher *m, PyObject *event) {
     PyObject *name, *value; Py_ssize_t position = 0;
+    if (begin_arena(m)) return -1;
     while (PyDict_Next(event, &position, &name, &value)) {
         if (value == Py_None) continue;
         int field = known_field(m, name);
@@ -410,9 +459,8 @@ static void look_up(Matcher *m, uint32_t gram, const Span *s, uint32_t p) {
     if (slot->head >= 0) note(m, slot->head, s, p);
 }
 
-static void search(Matcher *m) {
+static void search(Matcher *m, const uint64_t *bits) {
     const uint8_t *arena = m->arena.items;
-    const uint64_t *bits = m->bits;
     for (size_t i = 0; i < m->spans.count; i++) {
         const Span *s = &AT(m->spans, Span, i);
         uint32_t last = s->start + s->len;              /* where its closing frame stands */
@@ -426,13 +474,70 @@ static void search(Matcher *m) {
     }
 }
 
-/* A long arena is searched for a literal only if all four bytes of it stand there at all. */
-static void own_table(Matcher *m) {
-    m->has_own = m->arena.count > LONG ? 1 : -1;
-    if (m->has_own < 0) return;
-    memset(m->own, 0, (size_t)8 << WORDS);
-    const uint8_t *arena = m->arena.items;
-    for (size_t p = 0; p + 4 <= m->arena.count; p++) set_bits(m->own, mixed(four(arena + p)));
+static int has_values(Matcher *m, int field) { return field < m->heads_room && m->head_seen[field] == m->epoch; }
+
+/* In a long arena a text is looked up where those three bytes of it stand that stand in its field least often. */
+static uint32_t three(const uint8_t *p, int field) {
+    return (mixed(p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16) ^ mixed((uint32_t)field)) >> (32 - PLACES);
+}
+
+static int index_arena(Matcher *m) {
+    size_t room = (size_t)1 << PLACES;
+    if (!m->first) m->first = PyMem_Malloc(room * sizeof(int));
+    if (!m->often) m->often = PyMem_Malloc(room * sizeof(int));
+    if (!m->first || !m->often) { PyErr_NoMemory(); return -1; }
+    if (grow(&m->next, sizeof(int), m->arena.count)) return -1;
+    memset(m->first, -1, room * sizeof(int));
+    memset(m->often, 0, room * sizeof(int));
+    const uint8_t *arena = m->arena.items;              /* it ends with zeros: three bytes can be read anywhere */
+    for (size_t i = m->spans.count; i-- > 0;) {
+        const Span *s = &AT(m->spans, Span, i);
+        for (uint32_t p = s->start + s->len; p-- >= s->start;) {
+            uint32_t k = three(arena + p, s->field);
+            AT(m->next, int, p) = m->first[k]; m->first[k] = (int)p; m->often[k]++;
+        }
+    }
+    m->indexed = 1;
+    return 0;
+}
+
+static const Span *span_at(Matcher *m, uint32_t place) {
+    size_t low = 0, high = m->spans.count;              /* the last span that begins at or before the place */
+    while (high - low > 1) {
+        size_t middle = (low + high) / 2;
+        if (AT(m->spans, Span, middle).start <= place) low = middle; else high = middle;
+    }
+    return &AT(m->spans, Span, low);
+}
+
+static int looked_up(Matcher *m, const Atom *a, int field) {
+    const uint8_t *arena = m->arena.items, *needle = (const uint8_t *)m->bytes.items + a->text;
+    uint32_t best = 0;
+    for (uint32_t k = 1; k + 3 <= a->len; k++) if (m->often[three(needle + k, field)] < m->often[three(needle + best, field)]) best = k;
+    for (int p = m->first[three(needle + best, field)]; p >= 0; p = AT(m->next, int, p)) {
+        if ((uint32_t)p < best || (size_t)p - best + a->len > m->arena.count || memcmp(arena + p - best, needle, a->len)) continue;
+        if (span_at(m, (uint32_t)p - best + (needle[0] == FRAME))->field == field) return 1;
+    }
+    return 0;
+}
+
+/* Whether a text stands in a long arena, in one of its fields or anywhere. */
+static int stands_far(Matcher *m, const Atom *a) {
+    if (!m->indexed && index_arena(m)) return -1;
+    if (a->op != WORD) {
+        for (int k = 0; k < a->fields; k++) {
+            int field = AT(m->ids, int, a->field0 + k);
+            if (has_values(m, field) && looked_up(m, a, field)) return 1;
+        }
+        return 0;
+    }
+    int nameless = 0;
+    for (int i = 0; i < (int)m->spans.count; i++) {     /* each field once: at its first value */
+        int field = AT(m->spans, Span, i).field;
+        if (field < 0 ? nameless++ : m->heads[field] != i) continue;
+        if (looked_up(m, a, field)) return 1;
+    }
+    return 0;
 }
 
 static int within(const uint8_t *text, size_t n, const uint8_t *needle, size_t len) {
@@ -448,8 +553,7 @@ static int within(const uint8_t *text, size_t n, const uint8_t *needle, size_t l
 
 static int stands(Matcher *m, const Atom *a) {
     const uint8_t *arena = m->arena.items, *needle = (const uint8_t *)m->bytes.items + a->text;
-    if (!m->has_own) own_table(m);
-    if (m->has_own > 0) for (uint32_t k = 0; k + 4 <= a->len; k++) if (!has_bits(m->own, mixed(four(needle + k)))) return 0;
+    if (m->arena.count > LONG && a->len >= 3) return stands_far(m, a);
     if (a->op == WORD) return within(arena, m->arena.count, needle, a->len);
     int start = needle[0] == FRAME, end = needle[a->len - 1] == FRAME;
     for (int k = 0; k < a->fields; k++) {
@@ -467,8 +571,6 @@ static int stands(Matcher *m, const Atom *a) {
     }
     return 0;
 }
-
-static int has_values(Matcher *m, int field) { return field < m->heads_room && m->head_seen[field] == m->epoch; }
 
 static int ask(Matcher *m, Atom *a) {
     if (a->op == CONTAINS || a->op == WORD) return stands(m, a);
@@ -530,6 +632,7 @@ static PyObject *found_rules(Matcher *m, const uint64_t *members, const uint64_t
         while (mask) {
             int rule = (int)(w * 64) + __builtin_ctzll(mask);
             mask &= mask - 1;
+            if (m->wide[rule >> 6] >> (rule & 63) & 1) m->plain = 0;
             int answer = holds(m, m->roots[rule]);
             if (!answer) continue;
             PyObject *number = answer > 0 ? PyLong_FromLong(rule) : NULL;
@@ -555,8 +658,51 @@ static PyObject *bucket_key(Matcher *m, PyObject *event) {
     return key;
 }
 
-/* Return (members, always), bit sets of the rules that an event meets: remembered, or as `route` tells, with whether to
- * remember it. */
+/* Return a bit set of the ids of these names of fields. */
+static PyObject *field_bits(Matcher *m, PyObject *names) {
+    int known = m->nfields;
+    PyObject *walk = PyObject_GetIter(names), *name;
+    if (!walk) return NULL;
+    while ((name = PyIter_Next(walk))) {
+        int id = PyUnicode_Check(name) ? field_id(m, name, 1) : -2;
+        Py_DECREF(name);
+        if (id < 0) { Py_DECREF(walk); if (!PyErr_Occurred()) PyErr_SetString(PyExc_TypeError, "no name"); return NULL; }
+    }
+    Py_DECREF(walk);
+    if (PyErr_Occurred()) return NULL;
+    if (m->nfields != known) for (int i = 0; i < CACHE; i++) Py_CLEAR(m->cache_key[i]);
+    PyObject *bits = PyBytes_FromStringAndSize(NULL, m->nfields / 8 + 1);
+    if (!bits || !(walk = PyObject_GetIter(names))) { Py_XDECREF(bits); return NULL; }
+    memset(PyBytes_AS_STRING(bits), 0, PyBytes_GET_SIZE(bits));
+    while ((name = PyIter_Next(walk))) {
+        int id = field_id(m, name, 0);
+        Py_DECREF(name);
+        if (id >= 0) PyBytes_AS_STRING(bits)[id >> 3] |= (char)(1 << (id & 7));
+    }
+    Py_DECREF(walk);
+    if (PyErr_Occurred()) Py_CLEAR(bits);
+    return bits;
+}
+
+/* Ask `route` for the bucket of an event: (members, always, whether to remember it, names of the fields that its rules read),
+ * the names as a bit set. */
+static PyObject *told(Matcher *m, PyObject *event) {
+    PyObject *found = PyObject_CallOneArg(m->route, event);
+    if (!found) return NULL;
+    if (!PyTuple_Check(found) || PyTuple_GET_SIZE(found) != 4 || !PyBytes_Check(PyTuple_GET_ITEM(found, 0)) ||
+        !PyBytes_Check(PyTuple_GET_ITEM(found, 1)) || (size_t)PyBytes_GET_SIZE(PyTuple_GET_ITEM(found, 0)) != m->words * 8 ||
+        (size_t)PyBytes_GET_SIZE(PyTuple_GET_ITEM(found, 1)) != m->words * 8 || !PyAnySet_Check(PyTuple_GET_ITEM(found, 3))) {
+        PyErr_SetString(PyExc_SystemError, "route tells (members, always, whether to remember, names)");
+        Py_DECREF(found);
+        return NULL;
+    }
+    PyObject *bits = field_bits(m, PyTuple_GET_ITEM(found, 3));
+    PyObject *made = bits ? PyTuple_Pack(4, PyTuple_GET_ITEM(found, 0), PyTuple_GET_ITEM(found, 1), PyTuple_GET_ITEM(found, 2), bits) : NULL;
+    Py_XDECREF(bits); Py_DECREF(found);
+    return made;
+}
+
+/* Return the bucket of an event: remembered, or as `route` tells. */
 static PyObject *bucket_of(Matcher *m, PyObject *event) {
     PyObject *key = bucket_key(m, event), *found = key ? PyDict_GetItemWithError(m->buckets, key) : NULL;
     if (found) { Py_INCREF(found); Py_DECREF(key); return found; }
@@ -564,13 +710,7 @@ static PyObject *bucket_of(Matcher *m, PyObject *event) {
         if (!PyErr_ExceptionMatches(PyExc_TypeError)) { Py_XDECREF(key); return NULL; }
         PyErr_Clear();                                  /* a value without a hash: asked each time */
     }
-    found = PyObject_CallOneArg(m->route, event);
-    if (found && (!PyTuple_Check(found) || PyTuple_GET_SIZE(found) != 3 || !PyBytes_Check(PyTuple_GET_ITEM(found, 0)) ||
-        !PyBytes_Check(PyTuple_GET_ITEM(found, 1)) || (size_t)PyBytes_GET_SIZE(PyTuple_GET_ITEM(found, 0)) != m->words * 8 ||
-        (size_t)PyBytes_GET_SIZE(PyTuple_GET_ITEM(found, 1)) != m->words * 8)) {
-        PyErr_SetString(PyExc_SystemError, "route tells (members, always, whether to remember)");
-        Py_CLEAR(found);
-    }
+    found = told(m, event);
     if (found && key && PyTuple_GET_ITEM(found, 2) == Py_True) {
         if (PyDict_GET_SIZE(m->buckets) >= BUCKETS) PyDict_Clear(m->buckets);
         if (PyDict_SetItem(m->buckets, key, found)) Py_CLEAR(found);
@@ -579,7 +719,181 @@ static PyObject *bucket_of(Matcher *m, PyObject *event) {
     return found;
 }
 
-static PyObject *matcher_forget(Matcher *m, PyObject *Py_UNUSED(ignored)) { PyDict_Clear(m->buckets); Py_RETURN_NONE; }
+/* ---- what was found before ---------------------------------------------------------------------------------------- */
+
+/* The same bucket and the same values in all fields that its rules read give the same rules. What the rules of a keyword look
+ * at is no such field: an event that made one of them a candidate is not kept, and of one that is met again the other values
+ * are searched for keywords. Kept are whole values, compared whole: nothing that is made to collide is taken for another. */
+
+static int put(Vec *key, uint32_t field, uint32_t tag, const void *data, size_t n) {
+    if (n > MEMO_LONGEST || key->count + n > MEMO_LONGEST) return 0;
+    if (grow(key, 1, n + 16)) return -1;
+    uint32_t head[2] = {field << 4 | tag, (uint32_t)n};
+    memcpy((uint8_t *)key->items + key->count, head, 8);
+    memcpy((uint8_t *)key->items + key->count + 8, data, n);
+    key->count += 8 + n;
+    return 1;
+}
+
+/* 1: put into the key; 0: of a type or a length that is not remembered; -1: error. */
+static int put_value(Vec *key, int field, PyObject *value, int listed) {
+    if (PyUnicode_CheckExact(value)) {
+        int kind = PyUnicode_IS_ASCII(value) ? 0 : PyUnicode_KIND(value);
+        return put(key, field, listed | kind, PyUnicode_DATA(value), PyUnicode_GET_LENGTH(value) * (kind ? kind : 1));
+    }
+    if (value == Py_True || value == Py_False) return put(key, field, listed | 5, value == Py_True ? "t" : "f", 1);
+    if (!PyLong_CheckExact(value)) return 0;
+    int over;
+    long long number = PyLong_AsLongLongAndOverflow(value, &over);
+    if (number == -1 && PyErr_Occurred()) return -1;
+    return over ? 0 : put(key, field, listed | 6, &number, sizeof number);
+}
+
+/* Put the values of the fields that rules read into the key; the others too, if that is wanted, into `others`. */
+static int make_key(Matcher *m, PyObject *event, PyObject *read, Vec *others) {
+    PyObject *name, *value; Py_ssize_t position = 0;
+    if (others) others->count = 0; else m->key.count = 0;
+    while (PyDict_Next(event, &position, &name, &value)) {
+        if (value == Py_None) continue;
+        int field = known_field(m, name), done = 1;
+        if (field == -2) return -1;
+        if (field == -3 || has_field(read, field) == (others != NULL)) continue;
+        Vec *key = others ? others : &m->key;
+        if (!PyList_Check(value)) done = put_value(key, others ? 0 : field, value, 0);
+        else for (Py_ssize_t i = 0; i < PyList_GET_SIZE(value) && done == 1; i++)
+            done = put_value(key, others ? 0 : field, PyList_GET_ITEM(value, i), others ? 0 : 8);
+        if (done != 1) return done;
+    }
+    return 1;
+}
+
+static uint64_t folded(uint64_t a, uint64_t b) { __uint128_t p = (__uint128_t)a * b; return (uint64_t)p ^ (uint64_t)(p >> 64); }
+
+static uint64_t hashed(const uint8_t *p, size_t n) {
+    uint64_t h = 0x9E3779B97F4A7C15u ^ n, x[2];
+    for (; n >= 16; p += 16, n -= 16) { memcpy(x, p, 16); h = folded(x[0] ^ 0xA0761D6478BD642Fu, x[1] ^ h); }
+    x[0] = x[1] = 0;
+    memcpy(x, p, n);
+    return folded(folded(x[0] ^ 0xE7037ED1A0B428DBu, x[1] ^ h), 0x8EBC6AF09C88C6E3u);
+}
+
+static void drop(Matcher *m, Memory *e) {
+    if (!e->key) return;
+    m->memo_bytes -= e->len + e->more;
+    PyMem_Free(e->key); e->key = NULL;
+    Py_CLEAR(e->bucket); Py_CLEAR(e->found);
+}
+
+static void forget_all(Matcher *m) { if (m->memo) for (size_t i = 0; i < (size_t)2 << MEMO; i++) drop(m, m->memo + i); }
+
+/* Whether the memo is asked: where it was of no use lately it is asked half the time. */
+static int awake(Matcher *m) {
+    if (!m->remembers || !m->plain) return 0;
+    if (m->rest) { m->rest--; return 0; }
+    if (++m->looks < LOOKS) return 1;
+    if (m->found < LOOKS / 16) m->rest = LOOKS;
+    m->looks = m->found = 0;
+    return 1;
+}
+
+static Memory *remembered(Matcher *m, PyObject *bucket, uint64_t hash) {
+    if (!m->memo) return NULL;
+    Memory *two = m->memo + ((hash >> 20 & (((size_t)1 << MEMO) - 1)) << 1);
+    for (int i = 0; i < 2; i++) {
+        Memory *e = two + i;
+        if (e->key && e->hash == hash && e->len == m->key.count && e->bucket == bucket && (!e->len || !memcmp(e->key, m->key.items, e->len))) { e->used = ++m->clock; return e; }
+    }
+    return NULL;
+}
+
+static int remember(Matcher *m, PyObject *event, PyObject *bucket, uint64_t hash, PyObject *found) {
+    if (!m->memo && !(m->memo = PyMem_Calloc((size_t)2 << MEMO, sizeof(Memory)))) { PyErr_NoMemory(); return -1; }
+    int whole = m->any_literal ? make_key(m, event, PyTuple_GET_ITEM(bucket, 3), &m->rest_key) : 1;
+    if (whole < 1) return whole;
+    uint32_t more = m->any_literal ? (uint32_t)m->rest_key.count : 0;
+    if (m->memo_bytes + m->key.count + more > MEMO_BYTES) forget_all(m);
+    Memory *two = m->memo + ((hash >> 20 & (((size_t)1 << MEMO) - 1)) << 1);
+    Memory *e = !two[0].key || (two[1].key && m->clock - two[0].used > m->clock - two[1].used) ? two : two + 1;
+    drop(m, e);
+    uint8_t *key = PyMem_Malloc(m->key.count + more + 1);
+    if (!key) { PyErr_NoMemory(); return -1; }
+    if (m->key.count) memcpy(key, m->key.items, m->key.count);
+    if (more) memcpy(key + m->key.count, m->rest_key.items, more);
+    *e = (Memory){hash, (uint32_t)m->key.count, more, ++m->clock, Py_NewRef(bucket), Py_NewRef(found), key};
+    m->memo_bytes += e->len + more;
+    return 0;
+}
+
+/* Whether a value stands next among the other values of an event that was met before; they are in the same order mostly. */
+static int met_again(Matcher *m, const Memory *e, uint32_t *at, PyObject *value) {
+    m->rest_key.count = 0;
+    if (put_value(&m->rest_key, 0, value, 0) != 1) { PyErr_Clear(); return 0; }
+    if (*at + 8 > e->more) return 0;
+    const uint8_t *known = e->key + e->len + *at;
+    uint32_t n;
+    memcpy(&n, known + 4, 4);
+    *at += 8 + n;
+    return 8 + n == m->rest_key.count && !memcmp(known, m->rest_key.items, m->rest_key.count);
+}
+
+/* Whether no keyword of the bucket's rules stands in the values that they do not read by name; none did when it was met before,
+ * so what is the same now is not searched. -1 is an error. */
+static int quiet(Matcher *m, PyObject *event, PyObject *bucket, const Memory *e) {
+    if (!m->any_literal) return 1;
+    PyObject *name, *value; Py_ssize_t position = 0; uint32_t at = 0;
+    if (begin_arena(m)) return -1;
+    while (PyDict_Next(event, &position, &name, &value)) {
+        if (value == Py_None) continue;
+        int field = known_field(m, name);
+        if (field == -2) return -1;
+        if (field == -3 || has_field(PyTuple_GET_ITEM(bucket, 3), field)) continue;
+        if (!PyList_Check(value)) { if (!met_again(m, e, &at, value) && add_any(m, field, value)) return -1; continue; }
+        for (Py_ssize_t i = 0; i < PyList_GET_SIZE(value); i++)
+            if (!met_again(m, e, &at, PyList_GET_ITEM(value, i)) && add_any(m, field, PyList_GET_ITEM(value, i))) return -1;
+    }
+    if (!m->spans.count) return 1;
+    memset((uint8_t *)m->arena.items + m->arena.count, 0, PAD);
+    memset(m->marks, 0, m->words * 8);
+    search(m, m->any_bits);
+    const uint64_t *members = (const uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bucket, 0));
+    for (size_t w = 0; w < m->words; w++) if (m->marks[w] & members[w]) return 0;
+    return 1;
+}
+
+static PyObject *matched(Matcher *m, PyObject *event, PyObject *bucket) {
+    m->plain = PyTuple_GET_ITEM(bucket, 2) == Py_True;
+    int keyed = awake(m) ? make_key(m, event, PyTuple_GET_ITEM(bucket, 3), NULL) : 0;
+    if (keyed < 0) return NULL;
+    uint64_t hash = keyed ? hashed(m->key.items ? m->key.items : (void *)"", m->key.count) : 0;
+    Memory *known = keyed ? remembered(m, bucket, hash) : NULL;
+    if (known) {
+        int same = quiet(m, event, bucket, known);
+        if (same < 0) return NULL;
+        if (same) { m->found++; return Py_NewRef(known->found); }
+    }
+    memset(m->marks, 0, m->words * 8);
+    if (lay_out(m, event)) return NULL;
+    search(m, m->bits);
+    PyObject *found = found_rules(m, (const uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bucket, 0)), (const uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bucket, 1)));
+    if (found && keyed && m->plain && remember(m, event, bucket, hash, found)) Py_CLEAR(found);
+    return found;
+}
+
+static PyObject *matcher_forget(Matcher *m, PyObject *Py_UNUSED(ignored)) {
+    if (m->busy) { PyErr_SetString(PyExc_RuntimeError, "it is busy"); return NULL; }
+    PyDict_Clear(m->buckets);
+    forget_all(m);
+    Py_RETURN_NONE;
+}
+
+/* remember(whether): of what was found before, nothing is taken and nothing kept any more, or both again. */
+static PyObject *matcher_remember(Matcher *m, PyObject *whether) {
+    int truth = PyObject_IsTrue(whether);
+    if (truth < 0) return NULL;
+    m->remembers = truth;
+    if (!truth) forget_all(m);
+    Py_RETURN_NONE;
+}
 
 /* match(event): the rules that match, ascending. */
 static PyObject *matcher_match(Matcher *m, PyObject *event) {
@@ -587,20 +901,33 @@ static PyObject *matcher_match(Matcher *m, PyObject *event) {
         PyErr_SetString(PyExc_TypeError, "match(event) of a matcher that is ready and idle");
         return NULL;
     }
-    PyObject *bucket = bucket_of(m, event), *found = NULL;
-    if (!bucket) return NULL;
     m->busy = 1;
-    m->event = event;
-    memset(m->marks, 0, m->words * 8);
-    if (!lay_out(m, event)) {
-        search(m);
-        found = found_rules(m, (const uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bucket, 0)), (const uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bucket, 1)));
+    PyObject *bucket = bucket_of(m, event), *found = NULL;
+    if (bucket) {
+        m->event = event;
+        found = matched(m, event, bucket);
+        Py_CLEAR(m->view);
+        Py_DECREF(bucket);
     }
-    Py_CLEAR(m->view);
-    Py_DECREF(bucket);
     m->event = NULL;
     m->busy = 0;
     return found;
+}
+
+/* prepare(): make the conditions of all rules now, not when they are first asked; what cannot be made is left for then. */
+static PyObject *matcher_prepare(Matcher *m, PyObject *Py_UNUSED(ignored)) {
+    if (m->busy) { PyErr_SetString(PyExc_RuntimeError, "it is busy"); return NULL; }
+    m->busy = 1;
+    for (int rule = 0; rule < m->rules; rule++) if (root_of(m, rule) < 0) PyErr_Clear();
+    for (size_t i = 0; i < m->atoms.count; i++) {
+        Atom *a = &AT(m->atoms, Atom, i);
+        if (a->op != FOREIGN || a->call) continue;
+        PyObject *call = PyObject_CallOneArg(m->foreign, a->node);
+        if (call) AT(m->atoms, Atom, i).call = call; else PyErr_Clear();
+    }
+    for (int i = 0; i < CACHE; i++) Py_CLEAR(m->cache_key[i]);
+    m->busy = 0;
+    Py_RETURN_NONE;
 }
 
 /* ---- the type ----------------------------------------------------------------------------------------------------- */
@@ -609,22 +936,26 @@ static void matcher_dealloc(Matcher *m) {
     for (size_t i = 0; i < m->atoms.count; i++) { Py_XDECREF(AT(m->atoms, Atom, i).node); Py_XDECREF(AT(m->atoms, Atom, i).call); }
     for (int i = 0; i < CACHE; i++) Py_XDECREF(m->cache_key[i]);
     PyObject *held[] = {m->fields, m->text_of, m->tree_of, m->foreign, m->view_of, m->atom_ids, m->unsearched, m->virtuals, m->keys, m->route, m->buckets, m->view};
+    forget_all(m);
     for (size_t i = 0; i < sizeof held / sizeof *held; i++) Py_XDECREF(held[i]);
     void *owned[] = {m->bytes.items, m->ids.items, m->rule_ids.items, m->spans.items, m->literals.items, m->atoms.items, m->nodes.items,
-                     m->links.items, m->arena.items, m->roots, m->marks, m->heads, m->tails, m->head_seen, m->bits, m->own, m->slots, m->pairs, m->threes};
+                     m->links.items, m->arena.items, m->roots, m->marks, m->heads, m->tails, m->head_seen, m->bits, m->any_bits, m->slots, m->pairs, m->threes,
+                     m->memo, m->key.items, m->rest_key.items, m->wide, m->next.items, m->first, m->often};
     for (size_t i = 0; i < sizeof owned / sizeof *owned; i++) PyMem_Free(owned[i]);
     PyTypeObject *type = Py_TYPE(m);
     type->tp_free((PyObject *)m);
     Py_DECREF(type);
 }
 
-/* Matcher(rules, tree_of, foreign, view_of, text_of, unsearched, virtuals, keys, route): names of fields that are no values to
- * search, names that no event carries, those that routes ask for, and what tells a bucket. */
+/* Matcher(rules, tree_of, foreign, view_of, text_of, unsearched, virtuals, keys, route, wide): names of fields that are no values
+ * to search, names that no event carries, those that routes ask for, what tells a bucket, and the bits of the rules that read
+ * more than fields by their names. */
 static PyObject *matcher_new(PyTypeObject *type, PyObject *args, PyObject *Py_UNUSED(kwargs)) {
-    int rules; PyObject *tree_of, *foreign, *view_of, *text_of, *unsearched, *virtuals, *keys, *route;
-    if (!PyArg_ParseTuple(args, "iOOOOO!O!O!O", &rules, &tree_of, &foreign, &view_of, &text_of, &PyFrozenSet_Type, &unsearched, &PyFrozenSet_Type, &virtuals,
-                          &PyTuple_Type, &keys, &route)) return NULL;
+    int rules; PyObject *tree_of, *foreign, *view_of, *text_of, *unsearched, *virtuals, *keys, *route, *wide;
+    if (!PyArg_ParseTuple(args, "iOOOOO!O!O!OS", &rules, &tree_of, &foreign, &view_of, &text_of, &PyFrozenSet_Type, &unsearched, &PyFrozenSet_Type, &virtuals,
+                          &PyTuple_Type, &keys, &route, &wide)) return NULL;
     if (rules < 0 || rules > 1 << 24) { PyErr_SetString(PyExc_ValueError, "so many rules"); return NULL; }
+    if ((size_t)PyBytes_GET_SIZE(wide) != ((size_t)rules + 63) / 64 * 8) { PyErr_SetString(PyExc_ValueError, "a bit for each rule"); return NULL; }
     Matcher *m = (Matcher *)type->tp_alloc(type, 0);
     if (!m) return NULL;
     m->tree_of = Py_NewRef(tree_of); m->foreign = Py_NewRef(foreign); m->view_of = Py_NewRef(view_of);
@@ -632,10 +963,12 @@ static PyObject *matcher_new(PyTypeObject *type, PyObject *args, PyObject *Py_UN
     m->buckets = PyDict_New();
     m->rules = rules; m->words = ((size_t)rules + 63) / 64;
     m->fields = PyDict_New(); m->atom_ids = PyDict_New();
-    m->roots = PyMem_Malloc(sizeof(int) * ((size_t)rules + 1)); m->marks = PyMem_Calloc(m->words + 1, 8);
-    if (!m->fields || !m->atom_ids || !m->buckets || !m->roots || !m->marks) { Py_DECREF(m); return PyErr_NoMemory(); }
+    m->roots = PyMem_Malloc(sizeof(int) * ((size_t)rules + 1)); m->marks = PyMem_Calloc(m->words + 1, 8); m->wide = PyMem_Calloc(m->words + 1, 8);
+    if (!m->fields || !m->atom_ids || !m->buckets || !m->roots || !m->marks || !m->wide) { Py_DECREF(m); return PyErr_NoMemory(); }
     for (int i = 0; i < rules; i++) m->roots[i] = -1;
+    memcpy(m->wide, PyBytes_AS_STRING(wide), m->words * 8);
     m->pair_head = -1;
+    m->remembers = 1;
     return (PyObject *)m;
 }
 
@@ -643,6 +976,8 @@ static PyMethodDef methods[] = {
     {"literal", (PyCFunction)matcher_literal, METH_VARARGS, "Look for a literal that makes rules candidates."},
     {"ready", (PyCFunction)matcher_ready, METH_NOARGS, "Make the tables; no literal comes after."},
     {"forget", (PyCFunction)matcher_forget, METH_NOARGS, "Forget which rules which events meet."},
+    {"remember", (PyCFunction)matcher_remember, METH_O, "Take what was found before for the same values, or not."},
+    {"prepare", (PyCFunction)matcher_prepare, METH_NOARGS, "Make the conditions of all rules now."},
     {"match", (PyCFunction)matcher_match, METH_O, "Return the rules that match an event, ascending."},
     {NULL, NULL, 0, NULL},
 };

@@ -27,7 +27,8 @@ PURE = "HINOMI_PURE_PYTHON"
 #: Of so many events the four bytes are counted, and so many kept.
 EVERY, MOST_GRAMS = 10, 30_000
 UNSEEN = 0.01
-RARITY = "rarity.msgpack"
+#: What was learned, a file for each that learned: the partitions of a site, or what was given to `learn`.
+RARITY, GIVEN = "rarity-{}.msgpack", "given"
 _encode = msgspec.msgpack.Encoder().encode
 _plan = msgspec.msgpack.Decoder(Plan).decode
 
@@ -48,7 +49,7 @@ class Building:
     def __init__(self, rules: Sequence[Compiled], virtual: Virtual, cache: Path | None):
         """``cache`` is the folder that compiled rules are kept in; without one nothing is kept."""
         self._rules, self._virtual, self._cache = rules, virtual, cache
-        self._learned: Learned = (cache and read(cache / RARITY, _learned)) or Learned({}, _guessed())
+        self._learned = _together(_remembered(cache))
 
     def matcher(self) -> Matcher:
         """Return the fastest matcher there is here."""
@@ -73,7 +74,7 @@ class Building:
         line_filter = LineFilter(plan, read(path, bytes) if path else None)
         if path and line_filter.fresh:
             write(path, line_filter.dump())
-        return LineMatcher(exact, router, line_filter, weigh)
+        return LineMatcher(exact, router, line_filter, weigh, len(self._rules))
 
     def routes(self, plan: Plan | None = None) -> list[Route]:
         """Return every log source of every rule, narrowed by the plan."""
@@ -84,8 +85,11 @@ class Building:
             for condition in rule.routes
         ]
 
-    def learn(self, events: Iterable[Event]) -> None:
-        """Count how often each literal is met in ``events``; the next matcher looks for what is rare in them."""
+    def learn(self, events: Iterable[Event], name: str = GIVEN) -> None:
+        """Count how often each literal is met in ``events``; the next matcher looks for what is rare in them.
+
+        It is kept under ``name``: what is often met under any name is often met.
+        """
         from hinomi.detections.engine.linefilter import compile_patterns
 
         literals = self._literals()
@@ -103,16 +107,22 @@ class Building:
         }
         often = {gram: count * EVERY / total for gram, count in seen.most_common(MOST_GRAMS)}
         often = dict.fromkeys(_guessed(), UNSEEN) | often  # a sample does not hold every kind of event
-        self._learned = Learned(shares | {"": 1.0}, often)
+        learned = Learned(shares | {"": 1.0}, often)
+        self._learned = _together([*_remembered(self._cache, but=name), learned])
         if self._cache:
-            write(self._cache / RARITY, _encode(self._learned))
+            self._plan()  # kept first: whoever sees what was learned finds the plan that follows from it
+            write(self._cache / RARITY.format(name), _encode(learned))
+
+    def plan(self) -> Plan:
+        """Return what is looked for."""
+        return self._plan()[0]
 
     def _plan(self) -> tuple[Plan, str]:
         mark = self._mark()
         path = self._cache and self._cache / f"plan-{mark}.msgpack"
         plan: Plan | None = read(path, _plan) if path else None
         if plan is None:
-            plan = make([rule.tree or [] for rule in self._rules], self._finder(), self._learned.grams)
+            plan = make([rule.tree or [] for rule in self._rules], self._finder(), self._learned.grams, self._virtual)
             if path:
                 write(path, _encode(plan))
                 trim(path.parent, "plan-*", "lines-*")
@@ -140,6 +150,24 @@ class Building:
                 for literal in clause
             }
         ]
+
+
+def _remembered(cache: Path | None, but: str = "") -> Iterator[Learned]:
+    """Yield what was learned, but that of one name."""
+    for path in sorted(cache.glob(RARITY.format("*"))) if cache else ():
+        learned = read(path, _learned) if path.name != RARITY.format(but) else None
+        if learned is not None:
+            yield learned
+
+
+def _together(found: Iterable[Learned]) -> Learned:
+    """Return one of several: the larger share of each; what is guessed, of none."""
+    literals: dict[str, float] = {}
+    grams: dict[bytes, float] = {}
+    for learned in found:
+        literals |= {name: max(share, literals.get(name, 0.0)) for name, share in learned.literals.items()}
+        grams |= {gram: max(share, grams.get(gram, 0.0)) for gram, share in learned.grams.items()}
+    return Learned(dict(sorted(literals.items())), dict(sorted(grams.items())) or _guessed())
 
 
 def _guessed() -> dict[bytes, float]:

@@ -5,15 +5,18 @@ start reads no YAML. Reading files and compiling one rule never stops at a fault
 """
 
 import gc
+import multiprocessing
 import os
+import signal
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextvars import copy_context
 from dataclasses import replace
 from datetime import date, datetime
 from functools import cached_property, partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import msgspec
@@ -21,12 +24,14 @@ import msgspec
 from hinomi import log
 from hinomi.clock import JST
 from hinomi.detections import RuleFault, packaged_folders
+from hinomi.detections.engine.building import RARITY, Building
 from hinomi.detections.engine.compiling import Compiled, compile_rule
 from hinomi.detections.engine.keeping import Kept
 from hinomi.detections.engine.places import placed
 from hinomi.detections.engine.preparing import prepare
 from hinomi.detections.engine.ruleset import CompiledRules, make
 from hinomi.detections.engine.safe_yaml import load_all
+from hinomi.detections.learning import events_of
 from hinomi.detections.packs.shelf import Shelf, place, published
 from hinomi.errors import ConfigError
 from hinomi.event import Event
@@ -59,6 +64,8 @@ class RuleFolders:
         self._making: Future[None] | None = None
         self._turn = threading.Lock()
         self._quick = True
+        self._learned: dict[str, int] = {}
+        self._student: BaseProcess | None = None
         self.current()
 
     def folders(self) -> list[Path]:
@@ -109,7 +116,8 @@ class RuleFolders:
     def _remake(self) -> None:
         """Read what has changed, and put a new set in the place of the one before."""
         switched = self._read_shelf()
-        changed, today = self._refresh() or switched, datetime.now(JST).date()
+        learned, self._learned = self._learned, learned_at(self._cache)
+        changed, today = self._refresh() or switched or learned != self._learned, datetime.now(JST).date()
         if not changed and self._set is not None and today == self._day:  # an exception ends with its day
             return
         self._day = today
@@ -118,6 +126,8 @@ class RuleFolders:
         compiled = [rule for _, rules in self._files.values() for rule in rules if rule.info.id not in off]
         compiled = prepare(compiled, self._settings.rules.lists, today)
         made = make(generation, compiled, self._settings.rules.contain, self._cache)
+        if self._set is not None:
+            made.prepare()  # events flow already
         made.faults = [*self._shelf_faults, *map(self._placed, made.faults)]
         self._set = made
         gc.collect()
@@ -148,6 +158,25 @@ class RuleFolders:
         rules.building.learn(events)
         self._set = None
         return self.current()
+
+    def learned(self, name: str) -> float | None:
+        """Return when something was last learned under a name, in seconds since 1970; None if never."""
+        found = learned_at(self._cache).get(RARITY.format(name))
+        return None if found is None else found / 1e9
+
+    def study(self, chunks: Sequence[bytes], name: str) -> None:
+        """Have a child learn what is rare from a sample; `current()` gives the set that follows from it, later.
+
+        The child is forked: it has the rules already, and its memory goes with it. Nothing of it is waited for.
+        """
+        with self._turn:
+            self._settle(PATIENCE)
+            if self._set is None or self._making is not None or (self._student and self._student.is_alive()):
+                return  # the next sample comes tomorrow
+            self._student = multiprocessing.get_context("fork").Process(
+                target=_study, args=(self._set.building, chunks, name), name="study", daemon=True
+            )
+            self._student.start()
 
     def _refresh(self) -> bool:
         seen: dict[Path, tuple[int, int]] = {}
@@ -186,6 +215,20 @@ class RuleFolders:
     def file_faults(self) -> list[RuleFault]:
         """Return the faults of files that hold no rule at all."""
         return [RuleFault(r.info.id, r.where, r.fault) for _, rules in self._files.values() for r in rules if r.fault]
+
+
+def learned_at(cache: Path) -> dict[str, int]:
+    """Return the files of what was learned, each with its time."""
+    return {path.name: path.stat().st_mtime_ns for path in sorted(cache.glob(RARITY.format("*")))}
+
+
+def _study(building: Building, chunks: Sequence[bytes], name: str) -> None:
+    """Learn: in a child, which has nothing to do with its parent's files."""
+    os.closerange(3, 1 << 16)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
+    os.nice(19)
+    building.learn(events_of(chunks), name)
 
 
 def _compile(content: bytes, path: Path) -> list[Compiled]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: What a predicate may raise on an event: the rule is disabled, alone.
 FAILURES = (ArithmeticError, ValueError, TypeError, KeyError, AttributeError, RecursionError, re2.error)
 Tree = Callable[[int], Node]
+#: Where a literal stands, if it may not stand anywhere, and the rules that it makes candidates.
+Met = tuple[tuple[int, str] | None, frozenset[int]]
 
 
 class Matcher(Protocol):
@@ -30,6 +32,14 @@ class Matcher(Protocol):
 
     def match(self, event: Event) -> Sequence[int]:
         """Return the matching rules, ascending."""
+        ...
+
+    def prepare(self) -> None:
+        """Make now what events would ask for first, so that none of them waits for it."""
+        ...
+
+    def remember(self, whether: bool) -> None:
+        """Take the answers of events that had the same values, or ask anew for each; the answers are the same."""
         ...
 
 
@@ -60,13 +70,23 @@ class Exact:
 class LineMatcher:
     """The matcher in pure Python."""
 
-    def __init__(self, exact: Exact, router: Router, line_filter: "LineFilter", weigh: Callable[[Node], float]):
-        self._exact, self._router, self._search = exact, router, line_filter.search
+    def __init__(
+        self, exact: Exact, router: Router, line_filter: "LineFilter", weigh: Callable[[Node], float], rules: int
+    ):  # fmt: skip
+        self._exact, self._router, self._search, self._rules = exact, router, line_filter.search, rules
         self._fields = Fields()
         self._compiler = Compiler(self._fields, weigh)
         self._met = [[(self._compiler.literal(literal), rules) for literal, rules in met] for met in line_filter.met]
         self._fast: dict[int, Fast] = {}
         self.faults = exact.faults
+
+    def prepare(self) -> None:
+        """Make every predicate."""
+        for number in range(self._rules):
+            self._compile(number)
+
+    def remember(self, whether: bool) -> None:
+        """Nothing is remembered here."""
 
     def match(self, event: Event) -> Sequence[int]:
         """Return the matching rules, ascending."""
@@ -92,17 +112,23 @@ class LineMatcher:
     def _candidates(self, joined: Joined, bucket: Bucket) -> set[int]:
         """Return the rules of which a literal stands where it must; one look spares all the rules that know it."""
         candidates = set(bucket.always)
-        members = bucket.members
+        met = bucket.met
         for pattern in self._search(joined.event):
-            for place, rules in self._met[pattern]:
-                if members.isdisjoint(rules):
-                    continue
+            own = met.get(pattern)
+            if own is None:
+                own = met[pattern] = self._own(pattern, bucket)
+            for place, rules in own:
                 try:
                     if place is None or place[1] in joined[place[0]]:
-                        candidates |= rules & members
+                        candidates |= rules
                 except Odd:
-                    candidates |= rules & members
+                    candidates |= rules
         return candidates
+
+    def _own(self, pattern: int, bucket: Bucket) -> list[Met]:
+        """Return what a pattern says in a bucket: of which of its rules a literal may stand there, and where."""
+        found = ((place, rules & bucket.members) for place, rules in self._met[pattern])
+        return [(place, rules) for place, rules in found if rules]
 
     def _compile(self, number: int) -> Fast:
         predicate = self._fast[number] = self._compiler.compile(self._exact.tree(number))

@@ -36,15 +36,25 @@ class NativeMatcher:
         self.faults = exact.faults
         trees, rules = plan.trees, len(plan.trees)
         # The extension is not seen by the collector: nothing that it holds may hold this matcher.
-        told = partial(_told, exact, router, (rules + 63) // 64 * 8)
+        size = (rules + 63) // 64 * 8
+        told = partial(_told, exact, router, plan.reads, size)
+        wide = _bits(frozenset(number for number, read in enumerate(plan.reads) if read is None), size)
         self._native = _native.Matcher(
             rules, lambda number: _decode(trees[number]), build, lambda event: View(event, exact.virtual),
-            text_of, frozenset(UNSEARCHED), frozenset(exact.virtual), router.keys, told,
+            text_of, frozenset(UNSEARCHED), frozenset(exact.virtual), router.keys, told, wide,
         )  # fmt: skip
         for literal, numbers, at in zip(plan.literals, plan.numbers, plan.places, strict=True):
             self._native.literal(literal.fields, literal.how, literal.text, at, numbers)
         self._native.ready()
         self._match = self._native.match
+
+    def prepare(self) -> None:
+        """Make the conditions of all rules now, not when events first ask for them."""
+        self._native.prepare()
+
+    def remember(self, whether: bool) -> None:
+        """Take the answers of events that had the same values, or ask anew for each."""
+        self._native.remember(whether)
 
     def match(self, event: Event) -> Sequence[int]:
         """Return the matching rules, ascending."""
@@ -57,11 +67,14 @@ class NativeMatcher:
         return found
 
 
-def _told(exact: Exact, router: Router, size: int, event: Event) -> tuple[bytes, bytes, bool]:
-    """Tell which rules an event meets, which of them always are candidates, and whether its key says it all."""
+def _told(
+    exact: Exact, router: Router, reads: Sequence[Sequence[str] | None], size: int, event: Event
+) -> tuple[bytes, bytes, bool, frozenset[str]]:  # fmt: skip
+    """Tell which rules an event meets, which always are candidates, whether its key says it all, and what they read."""
     bucket = router.bucket(event)
-    members, always = (_bits(rules - exact.broken, size) for rules in (bucket.members, bucket.always))
-    return members, always, router.plain(event)
+    numbers = bucket.members - exact.broken
+    read = frozenset(name for number in numbers for name in reads[number] or ())
+    return _bits(numbers, size), _bits(bucket.always - exact.broken, size), router.plain(event), read
 
 
 def _bits(rules: frozenset[int], size: int) -> bytes:

@@ -13,8 +13,9 @@ import msgspec
 from hinomi.detections.engine import commonplace
 from hinomi.detections.engine.lines import pattern
 from hinomi.detections.engine.literals import END, START, WHOLE, WITHIN, Clause, Finder, Literal, needed
-from hinomi.detections.engine.predicates import Node
+from hinomi.detections.engine.predicates import UNSEARCHED, Node
 from hinomi.detections.engine.routing import PINNED
+from hinomi.detections.fieldmap import choices_of
 
 COMMON = 0.7
 #: A literal of ASCII with what stands around it has at least so many bytes: shorter ones stand in nearly every event.
@@ -32,7 +33,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     The rules ``always`` have none. The literals of ``common`` ones stand in so many events that asking each rule is
     quicker than a search from Python. ``pinned[rule]`` narrows its routes.
-    ``trees[rule]`` is its condition, packed, `prepared`.
+    ``trees[rule]`` is its condition, packed, `prepared`. ``reads[rule]`` are the fields that it reads; none for one that
+    reads more than fields by their names.
     """
 
     literals: list[Literal]
@@ -42,6 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
     common: list[int]
     pinned: dict[int, list[str]]
     trees: list[bytes]
+    reads: list[list[str] | None]
 
 
 class Rarity:
@@ -79,7 +82,7 @@ def key(literal: Literal) -> str:
     return f"{literal.how}:{literal.text}"
 
 
-def make(trees: Sequence[Node], finder: Finder, often: Mapping[bytes, float]) -> Plan:
+def make(trees: Sequence[Node], finder: Finder, often: Mapping[bytes, float], virtual: Mapping[str, Any]) -> Plan:
     """Return the plan of rules, numbered as their trees; ``often``: four bytes → the share of events they stand in."""
     wanted: dict[Literal, list[int]] = {}
     always: list[int] = []
@@ -100,7 +103,8 @@ def make(trees: Sequence[Node], finder: Finder, often: Mapping[bytes, float]) ->
             common.append(number)
         for literal in best:
             wanted.setdefault(literal, []).append(number)
-    return Plan(list(wanted), list(wanted.values()), list(rarest(list(wanted), often)), always, common, pinned, packed)
+    reads = [_reads(tree, virtual) for tree in trees]
+    return Plan(list(wanted), list(wanted.values()), list(rarest(list(wanted), often)), always, common, pinned, packed, reads)
 
 
 def rarest(literals: Sequence[Literal], common: Mapping[bytes, float]) -> Iterator[int]:
@@ -127,6 +131,27 @@ def _pinned(clauses: Iterable[Clause]) -> list[str]:
         if all(literal.how == WHOLE and literal.fields == (PINNED,) for literal in clause):
             return sorted(literal.text for literal in clause)
     return []
+
+
+def _reads(tree: Node, virtual: Mapping[str, Any]) -> list[str] | None:
+    """Return the fields that a rule reads, by their names; None for keywords, and for names that may be read from any."""
+    found: set[str] = set()
+    ahead = [tree]
+    while ahead:
+        node = ahead.pop()
+        if node[0] != "atom":
+            ahead += [node[1]] if node[0] == "not" else node[1]
+            continue
+        _, names, kind, operand = node
+        for name in [*names, *(operand[0] if kind in ("ref", "ref_cased") else ())]:
+            choices = choices_of(virtual[name]) if name in virtual else [((), (name,))]
+            read = {field for condition, fields in choices for field in (*fields, *(of for of, _ in condition))}
+            if not read or name in UNSEARCHED or any("*" in field for field in read):
+                return None
+            found |= read
+        if not names:
+            return None
+    return sorted(found)
 
 
 def atoms(tree: Node) -> Iterator[Node]:

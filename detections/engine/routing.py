@@ -12,6 +12,8 @@ from hinomi.event import Event
 #: A field that most rules of a log source ask for one value of: it narrows their routes.
 PINNED = "event.code"
 BUCKETS = 10_000
+SETS = 500
+"""Different sets of rules that are remembered."""
 
 
 class Route(msgspec.Struct, frozen=True):
@@ -23,13 +25,17 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Bucket:
-    """The rules of one kind of event, and those of them that are candidates whatever stands in it."""
+    """The rules of one kind of event, and those of them that are candidates whatever stands in it.
 
-    __slots__ = ("always", "members")
+    ``met``: what a matcher has found out about its patterns in this bucket.
+    """
+
+    __slots__ = ("always", "members", "met")
 
     def __init__(self, members: Sequence[int], always: frozenset[int]):
         self.members = frozenset(members)
         self.always = self.members & always
+        self.met: dict[int, list[Any]] = {}
 
 
 class Router:
@@ -65,7 +71,7 @@ class Router:
         return bucket
 
     def _bucket(self, event: Event, *, pinned: bool) -> Bucket:
-        if len(self._memo) > BUCKETS or len(self._same) > BUCKETS:
+        if len(self._memo) > BUCKETS or len(self._same) > SETS:
             self._memo.clear()
             self._same.clear()
         numbers = tuple(self._select(event, pinned=pinned))

@@ -46,6 +46,11 @@ class CompiledRules:
             self.matcher.faults.clear()
         return MatchResult(hits, faults)
 
+    def prepare(self) -> None:
+        """Make now what events would ask for first: for a stream, of which no event is to wait for it."""
+        with self._lock:
+            self.matcher.prepare()
+
     def only(self, rules: Collection[str]) -> "CompiledRules":
         """Return a set of these rules alone."""
         return make(self.generation, [self.compiled[name] for name in rules], ())

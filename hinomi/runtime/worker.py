@@ -20,6 +20,7 @@ from hinomi.collectors.reading import Reader
 from hinomi.detections import RuleSet, load
 from hinomi.detections.carrying import carried
 from hinomi.detections.costs import Costs
+from hinomi.detections.learning import Sample
 from hinomi.directory import Directory
 from hinomi.directory import load as load_directory
 from hinomi.errors import FullError
@@ -91,9 +92,11 @@ class Worker:
         self.hits.never_below(newest_position(self.folders.positions, self.hits.id))
         self.reader = Reader(settings)
         self.rules = load(settings)
+        self.rules.current().prepare()
         self.detected = detected_of(self.hits, self.spool)
         self.evidence = Evidence()
         self.costs = Costs(self.folders.costs / f"{partition}.json")
+        self.sample = Sample(self.rules.learned(partition))
         self.directory = Directory()
         self._looked = self._saved = 0.0
         self._knows = False
@@ -160,6 +163,9 @@ class Worker:
         for fault in result.faults:
             log.get().warning("worker.rule_fault", rule=fault.rule, reason=fault.reason)
         self.costs.look(ruleset, events)
+        self.sample.look(events)
+        if self.sample.full:
+            self.rules.study(self.sample.take(), self.partition)
         trusted = self._trusted(block.source)
         return [self._hit(ruleset, rule, events[index], block, trusted) for index, rule in result.hits]
 
