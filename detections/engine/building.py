@@ -68,10 +68,10 @@ class Building:
     def _line_matcher(
         self, exact: Exact, router: Router, plan: Plan, mark: str, weigh: Callable[[Node], float]
     ) -> Matcher:
-        from hinomi.detections.engine.linefilter import LineFilter  # Hyperscan is large, and not always needed
+        from hinomi.detections.engine.linefilter import LineFilter, patterns_of  # Hyperscan is large, and not always needed
 
         path = self._cache and self._cache / f"lines-{mark}.hyperscan"
-        line_filter = LineFilter(plan, read(path, bytes) if path else None)
+        line_filter = LineFilter(patterns_of(plan), read(path, bytes) if path else None)
         if path and line_filter.fresh:
             write(path, line_filter.dump())
         return LineMatcher(exact, router, line_filter, weigh, len(self._rules))

@@ -58,6 +58,13 @@ class Joined(dict[int, str]):
 
     def __missing__(self, number: int) -> str:
         names, cased = self._fields.groups[number]
+        if len(names) == 1 and not cased:
+            value = self.event.get(names[0])
+            if value.__class__ is str and names[0] not in self._virtual:  # as most are
+                if "\0" in value:
+                    raise Odd
+                found = self[number] = f"\0{value}\0".casefold()
+                return found
         values = self._values(names) if names else self.view.words(cased=cased)
         joined = ""
         if values:

@@ -3,7 +3,7 @@
 Bounded memory: the compiled database, the rules of each literal, nothing an event.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import hyperscan
 
@@ -20,18 +20,20 @@ _FLAGS = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH
 class LineFilter:
     """Finds which literals may stand in an event."""
 
-    def __init__(self, plan: Plan, database: bytes | None = None):
-        """Compile the plan's patterns, unless ``database`` holds them compiled; ``fresh`` tells which."""
-        found: dict[bytes, list[Met]] = {marker: [] for marker in lines.MARKERS}
-        common = set(plan.common)
-        for literal, numbers in zip(plan.literals, plan.numbers, strict=True):
-            if rules := frozenset(numbers) - common:
-                for pattern in lines.pattern(literal):
-                    found.setdefault(pattern, []).append((literal, rules))
-        self._met = list(found.values())
+    def __init__(self, met: Mapping[bytes, Sequence[Met]], database: bytes | None = None):
+        """Compile the patterns, unless ``database`` holds them compiled; ``fresh`` tells which."""
+        self._by_pattern = {marker: met.get(marker, ()) for marker in lines.MARKERS} | dict(met)
         loaded = load(database) if database else None
         self.fresh = loaded is None
-        self._database = loaded or compile_patterns(list(found))
+        self._database = loaded or compile_patterns(list(self._by_pattern))
+
+    def narrowed(self, members: frozenset[int]) -> "LineFilter":
+        """Return the same for these rules alone: fewer patterns, found several times as fast."""
+        kept = {
+            pattern: [(literal, rules & members) for literal, rules in met if not rules.isdisjoint(members)]
+            for pattern, met in self._by_pattern.items()
+        }
+        return LineFilter({pattern: met for pattern, met in kept.items() if met})
 
     def dump(self) -> bytes:
         """Return the compiled patterns, as the constructor takes them."""
@@ -41,7 +43,7 @@ class LineFilter:
     @property
     def met(self) -> Sequence[Sequence[Met]]:
         """Return, of each pattern, the literals that may stand where it does, and their rules."""
-        return self._met
+        return list(self._by_pattern.values())
 
     def search(self, event: Event) -> list[int]:
         """Return the patterns that stand in an event's line."""
@@ -58,6 +60,17 @@ class LineFilter:
 
 def _note(number: int, start: int, end: int, flags: int, found: list[int]) -> None:
     found.append(number)
+
+
+def patterns_of(plan: Plan) -> dict[bytes, list[Met]]:
+    """Return the patterns of a plan's literals, and what each says; common ones are left to predicates."""
+    found: dict[bytes, list[Met]] = {}
+    common = set(plan.common)
+    for literal, numbers in zip(plan.literals, plan.numbers, strict=True):
+        if rules := frozenset(numbers) - common:
+            for pattern in lines.pattern(literal):
+                found.setdefault(pattern, []).append((literal, rules))
+    return found
 
 
 def compile_patterns(patterns: Sequence[bytes]) -> hyperscan.Database:

@@ -5,6 +5,7 @@ Foreign escapes (``\u005c`` for a backslash) would evade a search, so the line i
 
 import json
 import re
+from functools import lru_cache
 
 import orjson
 
@@ -24,6 +25,7 @@ _LIKE_TRUTH = "true\0false"
 #: Where these stand, a value is more than text, numbers, truth or a list of them; its text JSON writes otherwise.
 MARKERS = (b"\n  {", b"\n    {", b"\n    [", b"\n    null")
 _ASCII = bytes(range(128))
+_SHORT = 64
 
 
 def canonical(event: Event) -> bytes:
@@ -51,8 +53,16 @@ def searched(event: Event) -> bytes:
 
 def _folded(line: bytes) -> bytes:
     """Fold a line that is not ASCII, if anything in it has a case."""
-    foreign = line.translate(None, _ASCII).decode()
-    return line if foreign == foreign.casefold() else line.decode().casefold().encode()
+    foreign = line.translate(None, _ASCII)
+    if len(foreign) > _SHORT:
+        return line.decode().casefold().encode()
+    return line.decode().casefold().encode() if _has_case(foreign) else line
+
+
+@lru_cache(1024)
+def _has_case(foreign: bytes) -> bool:
+    text = foreign.decode()
+    return text != text.casefold()
 
 
 def texts(event: Event) -> bytes:

@@ -11,7 +11,7 @@ import re2
 
 from hinomi.detections.engine.joined import Compiler, Fast, Fields, Joined, Odd
 from hinomi.detections.engine.predicates import Node, Predicate, View, Virtual, build
-from hinomi.detections.engine.routing import Bucket, Router
+from hinomi.detections.engine.routing import SETS, Bucket, Router
 from hinomi.event import Event
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ FAILURES = (ArithmeticError, ValueError, TypeError, KeyError, AttributeError, Re
 Tree = Callable[[int], Node]
 #: Where a literal stands, if it may not stand anywhere, and the rules that it makes candidates.
 Met = tuple[tuple[int, str] | None, frozenset[int]]
+#: A bucket met so often is searched for its own rules' literals alone; so many buckets.
+OFTEN, NARROW = 64, 32
 
 
 class Matcher(Protocol):
@@ -67,16 +69,29 @@ class Exact:
             return False
 
 
+class Search:
+    """How a bucket's events are searched: as all are, until it is met often; then ``met`` has its own patterns."""
+
+    __slots__ = ("find", "met", "seen")
+
+    def __init__(self, find: Callable[[Event], Sequence[int]]):
+        self.find = find
+        self.met: list[list[Met]] | None = None
+        self.seen = 0
+
+
 class LineMatcher:
     """The matcher in pure Python."""
 
     def __init__(
         self, exact: Exact, router: Router, line_filter: "LineFilter", weigh: Callable[[Node], float], rules: int
     ):  # fmt: skip
-        self._exact, self._router, self._search, self._rules = exact, router, line_filter.search, rules
+        self._exact, self._router, self._filter, self._rules = exact, router, line_filter, rules
         self._fields = Fields()
         self._compiler = Compiler(self._fields, weigh)
-        self._met = [[(self._compiler.literal(literal), rules) for literal, rules in met] for met in line_filter.met]
+        self._all = self._places(line_filter)
+        self._searches: dict[Bucket, Search] = {}
+        self._narrow = 0
         self._fast: dict[int, Fast] = {}
         self.faults = exact.faults
 
@@ -112,23 +127,39 @@ class LineMatcher:
     def _candidates(self, joined: Joined, bucket: Bucket) -> set[int]:
         """Return the rules of which a literal stands where it must; one look spares all the rules that know it."""
         candidates = set(bucket.always)
-        met = bucket.met
-        for pattern in self._search(joined.event):
-            own = met.get(pattern)
-            if own is None:
-                own = met[pattern] = self._own(pattern, bucket)
-            for place, rules in own:
-                try:
-                    if place is None or place[1] in joined[place[0]]:
-                        candidates |= rules
-                except Odd:
+        search = self._searches.get(bucket) or self._new(bucket)
+        if search.met is None:
+            self._narrowed(search, bucket)
+        if search.met is None:
+            members = bucket.members
+            met = [(place, rules & members) for pattern in search.find(joined.event) for place, rules in self._all[pattern]]
+        else:
+            own = search.met
+            met = [each for pattern in search.find(joined.event) for each in own[pattern]]
+        for place, rules in met:
+            try:
+                if not rules <= candidates and (place is None or place[1] in joined[place[0]]):
                     candidates |= rules
+            except Odd:
+                candidates |= rules
         return candidates
 
-    def _own(self, pattern: int, bucket: Bucket) -> list[Met]:
-        """Return what a pattern says in a bucket: of which of its rules a literal may stand there, and where."""
-        found = ((place, rules & bucket.members) for place, rules in self._met[pattern])
-        return [(place, rules) for place, rules in found if rules]
+    def _new(self, bucket: Bucket) -> "Search":
+        if len(self._searches) >= SETS:
+            self._searches.clear()
+        search = self._searches[bucket] = Search(self._filter.search)
+        return search
+
+    def _narrowed(self, search: "Search", bucket: Bucket) -> None:
+        """Give a bucket that is met often, one of a few, a search of its own."""
+        search.seen += 1
+        if search.seen == OFTEN and self._narrow < NARROW:
+            self._narrow += 1
+            own = self._filter.narrowed(bucket.members)
+            search.find, search.met = own.search, self._places(own)
+
+    def _places(self, line_filter: "LineFilter") -> list[list[Met]]:
+        return [[(self._compiler.literal(literal), rules) for literal, rules in met] for met in line_filter.met]
 
     def _compile(self, number: int) -> Fast:
         predicate = self._fast[number] = self._compiler.compile(self._exact.tree(number))

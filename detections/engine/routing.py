@@ -25,17 +25,13 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Bucket:
-    """The rules of one kind of event, and those of them that are candidates whatever stands in it.
+    """The rules of one kind of event, and those of them that are candidates whatever stands in it."""
 
-    ``met``: what a matcher has found out about its patterns in this bucket.
-    """
-
-    __slots__ = ("always", "members", "met")
+    __slots__ = ("always", "members")
 
     def __init__(self, members: Sequence[int], always: frozenset[int]):
         self.members = frozenset(members)
         self.always = self.members & always
-        self.met: dict[int, list[Any]] = {}
 
 
 class Router:
