@@ -73,7 +73,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     rules, data = options.rules.resolve(), folder / "data"
     first = measured(rules, data, folder / "events", learn=other if options.learn else None, passes=1)
     native = measured(rules, data, folder / "events", passes=options.passes)
-    pure = measured(rules, data, folder / "events", passes=max(options.passes // 2, 1), pure=True)
+    pure = measured(rules, data, folder / "events", passes=options.passes, pure=True)
     starts = start(rules, folder, options.runs)
     pair = both(rules, data, folder / "events", options.runs)
     figures = _figures(kind, native, pure, starts, pair)

@@ -26,6 +26,7 @@ class LineFilter:
         loaded = load(database) if database else None
         self.fresh = loaded is None
         self._database = loaded or compile_patterns(list(self._by_pattern))
+        self._scan = self._database.scan
 
     def narrowed(self, members: frozenset[int]) -> "LineFilter":
         """Return the same for these rules alone: fewer patterns, found several times as fast."""
@@ -47,14 +48,11 @@ class LineFilter:
 
     def search(self, event: Event) -> list[int]:
         """Return the patterns that stand in an event's line."""
-        found = self._found(lines.searched(event))
-        if found and min(found) < len(lines.MARKERS):
-            found = self._found(lines.texts(event))
-        return found
-
-    def _found(self, line: bytes) -> list[int]:
         found: list[int] = []
-        self._database.scan(line, match_event_handler=_note, context=found)  # type: ignore[arg-type]  # the context's own type
+        self._scan(lines.searched(event), match_event_handler=_note, context=found)  # type: ignore[arg-type]  # the context's own type
+        if found and min(found) < len(lines.MARKERS):
+            found = []
+            self._scan(lines.texts(event), match_event_handler=_note, context=found)  # type: ignore[arg-type]
         return found
 
 

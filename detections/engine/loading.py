@@ -115,6 +115,16 @@ class RuleFolders:
 
     def _remake(self) -> None:
         """Read what has changed, and put a new set in the place of the one before."""
+        collects = gc.isenabled() and self._set is None
+        if collects:  # a first start makes much, and nothing that is garbage
+            gc.disable()
+        try:
+            self._make_next()
+        finally:
+            if collects:
+                gc.enable()
+
+    def _make_next(self) -> None:
         switched = self._read_shelf()
         learned, self._learned = self._learned, learned_at(self._cache)
         changed, today = self._refresh() or switched or learned != self._learned, datetime.now(JST).date()
@@ -129,8 +139,9 @@ class RuleFolders:
         if self._set is not None:
             made.prepare()  # events flow already
         made.faults = [*self._shelf_faults, *map(self._placed, made.faults)]
+        if self._set is not None:
+            gc.collect()
         self._set = made
-        gc.collect()
         gc.freeze()  # rules live long, and are many: no later pass of the collector walks through them
         log.get().info("rules.loaded", generation=generation, rules=len(made.rules), faults=len(made.faults))
         for fault in made.faults[:20]:
@@ -190,21 +201,23 @@ class RuleFolders:
             del self._files[path]
         if len(fresh) > MANY:
             self._kept = Kept(self._cache)
+        shelf = f"{place(self._settings.data)}{os.sep}"
         for path in fresh:
-            self._files[path] = (seen[path], self._compiled(path))
+            self._files[path] = (seen[path], self._compiled(path, contains=not str(path).startswith(shelf)))
         self._kept.save()
         return bool(gone or fresh)
 
-    def _compiled(self, path: Path) -> list[Compiled]:
+    def _compiled(self, path: Path, *, contains: bool) -> list[Compiled]:
         try:
-            content = path.read_bytes()
+            with open(path, "rb") as file:  # noqa: PTH123 - thousands of them
+                content = file.read()
         except OSError as error:
             return [_fault(path, str(path), str(error))]
         found = self._kept.get(content, path)
         if found is None:
             found = _compile(content, path)
             self._kept.put(content, path, found)
-        if path.is_relative_to(place(self._settings.data)):  # of others: it contains only if the settings name it
+        if not contains:  # a pack is of others: it contains only if the settings name it
             found = [
                 msgspec.structs.replace(rule, info=msgspec.structs.replace(rule.info, contain="never"))
                 for rule in found

@@ -45,15 +45,24 @@ class Router:
         self.keys = tuple(sorted({name for condition in self._routes for name, _ in condition} | {PINNED}))
         self._always = frozenset(always)
         self._memo: dict[tuple[Any, ...], Bucket] = {}
+        self._listed: set[int] = set()
         self._same: dict[tuple[int, ...], Bucket] = {}
 
     def bucket(self, event: Event) -> Bucket:
         """Return the rules that this event meets."""
-        key = tuple([tuple(v) if v.__class__ is list else v for v in map(event.get, self.keys)])
+        values = [*map(event.get, self.keys)]
+        for place in self._listed:
+            if values[place].__class__ is list:
+                values[place] = tuple(values[place])
+        key = tuple(values)
         try:
             return self._memo.get(key) or self._new(key, event)
-        except TypeError:  # an object where one word is expected
-            return self._bucket(event, pinned=False)
+        except TypeError:
+            lists = {place for place, value in enumerate(values) if value.__class__ is list}
+            if lists:  # of a field that held none before
+                self._listed |= lists
+                return self.bucket(event)
+            return self._bucket(event, pinned=False)  # an object where one word is expected
 
     def plain(self, event: Event) -> bool:
         """Tell whether the bucket follows from the values of `keys`: True, 1 and 1.0 are one key, and not one text."""
