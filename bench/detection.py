@@ -42,7 +42,8 @@ class Figure(NamedTuple):
         """Return the row, with whether floor and aim hold."""
         limits = {name: limit for name, limit in (("floor", self.floor), ("aim", self.aim)) if limit is not None}
         holds = {
-            f"{name}_holds": self.value >= limit if self.least else self.value <= limit for name, limit in limits.items()
+            f"{name}_holds": self.value >= limit if self.least else self.value <= limit
+            for name, limit in limits.items()
         }
         return {"what": self.what, "value": round(self.value, 4), **limits, **holds}
 

@@ -35,7 +35,7 @@ def measured(
 ) -> dict[str, Any]:  # fmt: skip
     """Return what a process of its own measured; ``data`` keeps compiled rules from one to the next."""
     command = [sys.executable, "-m", "bench.matching", rules, data, lines, "--passes", str(passes)]
-    said = subprocess.run(  # noqa: S603 - our own module
+    said = subprocess.run(
         [*command, *(["--learn", learn] if learn else []), *(["--pure"] if pure else [])],
         check=True, stdout=subprocess.PIPE,
     ).stdout  # fmt: skip

@@ -18,7 +18,11 @@ def start(rules: Path, folder: Path, runs: int) -> dict[str, Any]:
     file = folder / "one.ndjson"
     file.write_text(EVENT)
     detect = ["detect", str(file), "--rules", str(rules), "-o", "jsonl"]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "PYTHONPYCACHEPREFIX": str(folder / "compiled"),
+    }
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its modules compiled
     first = _run(detect, environment)
     _run(["--version"], environment)
@@ -39,7 +43,7 @@ def _run(arguments: Sequence[str], environment: dict[str, str]) -> tuple[float, 
     """Return (CPU, wall) seconds of a command, its children's too."""
     before, began = getrusage(RUSAGE_CHILDREN), time.perf_counter()
     command = [sys.executable, "-c", "from hinomi.cli.main import main; raise SystemExit(main())", *arguments]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)  # noqa: S603
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
     after = getrusage(RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return spent, time.perf_counter() - began
@@ -65,13 +69,13 @@ def both(rules: Path, data: Path, lines: Path, runs: int) -> dict[str, Any]:
 
 
 def _child(rules: Path, data: Path, lines: Path) -> Any:
-    child = subprocess.Popen(  # noqa: S603 - our own module
+    child = subprocess.Popen(
         [sys.executable, "-m", "bench.matching", rules, data, lines, "--wait"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert child.stdout is not None  # noqa: S101 - it is a pipe
+    assert child.stdout is not None
     if child.stdout.readline() != "ready\n":
         raise SystemExit("a process that matches did not begin")
     return child

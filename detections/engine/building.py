@@ -68,7 +68,10 @@ class Building:
     def _line_matcher(
         self, exact: Exact, router: Router, plan: Plan, mark: str, weigh: Callable[[Node], float]
     ) -> Matcher:
-        from hinomi.detections.engine.linefilter import LineFilter, patterns_of  # Hyperscan is large, and not always needed
+        from hinomi.detections.engine.linefilter import (  # Hyperscan is large, and not always needed
+            LineFilter,
+            patterns_of,
+        )
 
         path = self._cache and self._cache / f"lines-{mark}.hyperscan"
         line_filter = LineFilter(patterns_of(plan), read(path, bytes) if path else None)

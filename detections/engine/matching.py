@@ -132,7 +132,9 @@ class LineMatcher:
             self._narrowed(search, bucket)
         if search.met is None:
             members = bucket.members
-            met = [(place, rules & members) for pattern in search.find(joined.event) for place, rules in self._all[pattern]]
+            met = [
+                (place, rules & members) for pattern in search.find(joined.event) for place, rules in self._all[pattern]
+            ]
         else:
             own = search.met
             met = [each for pattern in search.find(joined.event) for each in own[pattern]]

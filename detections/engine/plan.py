@@ -104,7 +104,9 @@ def make(trees: Sequence[Node], finder: Finder, often: Mapping[bytes, float], vi
         for literal in best:
             wanted.setdefault(literal, []).append(number)
     reads = [_reads(tree, virtual) for tree in trees]
-    return Plan(list(wanted), list(wanted.values()), list(rarest(list(wanted), often)), always, common, pinned, packed, reads)
+    return Plan(
+        list(wanted), list(wanted.values()), list(rarest(list(wanted), often)), always, common, pinned, packed, reads
+    )
 
 
 def rarest(literals: Sequence[Literal], common: Mapping[bytes, float]) -> Iterator[int]:

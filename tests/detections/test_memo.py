@@ -37,7 +37,11 @@ detection: {a: {message|contains: brown fox}, k: [excepted], condition: a and no
 
 
 def event(message: object, **more: object) -> Event:
-    return {"event.module": "hinomi", "message": message, **{name.replace("_", "."): value for name, value in more.items()}}
+    return {
+        "event.module": "hinomi",
+        "message": message,
+        **{name.replace("_", "."): value for name, value in more.items()},
+    }
 
 
 @pytest.fixture
