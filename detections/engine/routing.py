@@ -50,7 +50,7 @@ class Router:
 
     def bucket(self, event: Event) -> Bucket:
         """Return the rules that this event meets."""
-        values = [*map(event.get, self.keys)]
+        values: list[Any] = [*map(event.get, self.keys)]
         for place in self._listed:
             if values[place].__class__ is list:
                 values[place] = tuple(values[place])

@@ -185,9 +185,11 @@ class Lake:
             if bounds.since >= bounds.until:
                 continue
             sql = f"SELECT * FROM events WHERE {condition_sql(bounds, columns)} AND {wanted}"  # noqa: S608 - quoted parts
-            batches = (pa.record_batch(batch).to_pylist() for batch in reader.execute(sql))
+            batches: Iterable[list[dict[str, Any]]] = (
+                pa.record_batch(batch).to_pylist() for batch in reader.execute(sql)
+            )
             if first != last:  # few rows: put in order of their days
-                batches = iter(_by_day(row for rows in batches for row in rows))
+                batches = _by_day(row for rows in batches for row in rows)
             for rows in batches:
                 for at in range(0, len(rows), paging.PAGE):
                     yield [event_of(row) for row in rows[at : at + paging.PAGE]]
