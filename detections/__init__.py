@@ -74,8 +74,8 @@ class Rules(Protocol):
         """Return when something was last learned under a name, in seconds since 1970; None if never."""
         ...
 
-    def study(self, chunks: Sequence[bytes], name: str) -> None:
-        """Learn what is rare from a sample (`hinomi.detections.learning`), beside whatever is done now."""
+    def study(self, chunks: Sequence[bytes], name: str) -> bool:
+        """Learn what is rare from a sample (`hinomi.detections.learning`), beside what is done now; False: not now."""
         ...
 
 

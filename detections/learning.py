@@ -35,7 +35,7 @@ class Sample:
     def look(self, events: Sequence[Event]) -> None:
         """Take some of these events, if it is time to."""
         now = time.time()
-        if not events or now < self._due or abs(now - self._looked) < self._every:
+        if not events or self.full or now < self._due or abs(now - self._looked) < self._every:
             return
         self._looked = now
         for event in events[:: max(len(events) // FEW, 1)][:FEW]:
@@ -54,16 +54,21 @@ class Sample:
         """Whether there are enough."""
         return self._count >= self._enough
 
-    def take(self) -> Sequence[bytes]:
-        """Return what was gathered, for `events_of`, and begin anew a day later."""
+    @property
+    def chunks(self) -> Sequence[bytes]:
+        """What was gathered, for `events_of`."""
         self._press()
-        found, self._chunks, self._count = self._chunks, [], 0
+        return self._chunks
+
+    def begin_anew(self) -> None:
+        """Let go of what was gathered; the next is, a day later."""
+        self._lines, self._chunks, self._count = [], [], 0
         self._due = time.time() + AGAIN
-        return found
 
     def _press(self) -> None:
-        self._chunks.append(zlib.compress(b"\n".join(self._lines), 1))
-        self._lines.clear()
+        if self._lines:
+            self._chunks.append(zlib.compress(b"\n".join(self._lines), 1))
+            self._lines = []
 
 
 def events_of(chunks: Iterable[bytes]) -> Iterator[Event]:

@@ -175,19 +175,20 @@ class RuleFolders:
         found = learned_at(self._cache).get(RARITY.format(name))
         return None if found is None else found / 1e9
 
-    def study(self, chunks: Sequence[bytes], name: str) -> None:
+    def study(self, chunks: Sequence[bytes], name: str) -> bool:
         """Have a child learn what is rare from a sample; `current()` gives the set that follows from it, later.
 
-        The child is forked: it has the rules already, and its memory goes with it. Nothing of it is waited for.
+        The child is forked: it has the rules already, and its memory goes with it. Nothing of it is waited for; False if
+        a set is being made, or another child learns.
         """
         with self._turn:
-            self._settle(PATIENCE)
             if self._set is None or self._making is not None or (self._student and self._student.is_alive()):
-                return  # the next sample comes tomorrow
+                return False
             self._student = multiprocessing.get_context("fork").Process(
                 target=_study, args=(self._set.building, chunks, name), name="study", daemon=True
             )
             self._student.start()
+            return True
 
     def _refresh(self) -> bool:
         seen: dict[Path, tuple[int, int]] = {}

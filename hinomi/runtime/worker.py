@@ -164,8 +164,8 @@ class Worker:
             log.get().warning("worker.rule_fault", rule=fault.rule, reason=fault.reason)
         self.costs.look(ruleset, events)
         self.sample.look(events)
-        if self.sample.full:
-            self.rules.study(self.sample.take(), self.partition)
+        if self.sample.full and self.rules.study(self.sample.chunks, self.partition):
+            self.sample.begin_anew()
         trusted = self._trusted(block.source)
         return [self._hit(ruleset, rule, events[index], block, trusted) for index, rule in result.hits]
 

@@ -30,18 +30,21 @@ def filled(enough: int) -> Sample:
 
 def test_a_sample_gives_back_events_as_they_were_and_takes_no_more_the_same_day() -> None:
     sample = filled(40)
-    found = list(events_of(sample.take()))
+    found = list(events_of(sample.chunks))
     assert len(found) >= 40
     assert all(each in [event(number) for number in range(50)] for each in found)
     sample.look([event(1)])
-    assert not list(events_of(sample.take()))
+    assert list(events_of(sample.chunks)) == found  # enough is enough
+    sample.begin_anew()
+    sample.look([event(1)])
+    assert not list(events_of(sample.chunks))
 
 
 def test_few_events_of_a_block_are_taken_and_the_next_block_is_left_alone() -> None:
     sample = Sample(every=3600, enough=10_000)
     sample.look([event(number) for number in range(1000)])
     sample.look([event(number) for number in range(1000)])
-    assert len(list(events_of(sample.take()))) == learning.FEW
+    assert len(list(events_of(sample.chunks))) == learning.FEW
 
 
 def test_what_was_learned_an_hour_ago_is_not_learned_again_today() -> None:
@@ -56,7 +59,7 @@ def test_what_was_learned_an_hour_ago_is_not_learned_again_today() -> None:
 def test_an_event_that_json_cannot_hold_or_of_many_pages_is_passed_over() -> None:
     sample = Sample(every=0, enough=10)
     sample.look([event(1), {**event(2), "message": "\ud800"}, {**event(3), "message": "x" * 100_000}])
-    assert list(events_of(sample.take())) == [event(1)]
+    assert list(events_of(sample.chunks)) == [event(1)]
 
 
 def rules(site: Any) -> Any:
@@ -66,6 +69,13 @@ def rules(site: Any) -> Any:
     )
     site.write("one", text)
     return site.load()
+
+
+def study(found: Any, deadline: float = 60) -> None:
+    """Hand a sample over, as soon as no set is being made."""
+    until = time.monotonic() + deadline
+    while not found.study(filled(400).chunks, "bulk-0") and time.monotonic() < until:
+        time.sleep(0.02)
 
 
 def following(found: Any, generation: int, deadline: float = 60) -> Any:
@@ -86,7 +96,7 @@ def test_the_set_that_follows_looks_for_what_is_rare_and_finds_the_same(site: An
     assert literals(before) == {COMMON}  # a guess: the longer text is the rarer
     events = [event(number) for number in range(50)]
     assert [index for index, _ in before.match(events).hits] == [17]
-    found.study(filled(400).take(), "bulk-0")
+    study(found)
     after = following(found, before.generation)
     assert after.generation == before.generation + 1
     assert literals(after) == {" 17"}
@@ -96,7 +106,7 @@ def test_the_set_that_follows_looks_for_what_is_rare_and_finds_the_same(site: An
 
 def test_the_next_start_has_what_was_learned_by_any_partition(site: Any, tmp_path: Path) -> None:
     found = rules(site)
-    found.study(filled(400).take(), "bulk-0")
+    study(found)
     following(found, 1)
     again = site.load()
     assert literals(again.current()) == {" 17"}
