@@ -20,7 +20,7 @@ from hinomi import audit, log
 from hinomi.audit.seals import Seals
 from hinomi.clock import Clock
 from hinomi.detections import Rules
-from hinomi.detections.correlation import Correlator
+from hinomi.detections.correlation.stream import Correlator
 from hinomi.directory import load as load_directory
 from hinomi.hits import Hit, decode
 from hinomi.playbooks.engine import Engine

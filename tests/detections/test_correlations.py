@@ -10,7 +10,8 @@ import pytest
 
 from hinomi.clock import iso, parse_iso
 from hinomi.detections.carrying import carried
-from hinomi.detections.correlation import Correlator, over
+from hinomi.detections.correlation import over
+from hinomi.detections.correlation.stream import Correlator
 from hinomi.hits import Hit
 from hinomi.state import State
 from tests.detections.test_sigma_semantics import rows

@@ -12,9 +12,9 @@ import yaml
 
 from hinomi.clock import iso, parse_iso
 from hinomi.detections import load
-from hinomi.detections.correlation import Correlator
 from hinomi.detections.correlation.machine import LEAST_GROUPS, Machine, Memory, Record
 from hinomi.detections.correlation.sorting import Sorted
+from hinomi.detections.correlation.stream import Correlator
 from hinomi.detections.hunting import hunt
 from hinomi.detections.offline.correlating import correlated
 from hinomi.detections.offline.files import chunks
