@@ -26,6 +26,7 @@ _LIKE_TRUTH = "true\0false"
 MARKERS = (b"\n  {", b"\n    {", b"\n    [", b"\n    null")
 _ASCII = bytes(range(128))
 _SHORT = 64
+_REGISTERED = "®".encode()
 
 
 def canonical(event: Event) -> bytes:
@@ -53,6 +54,8 @@ def searched(event: Event) -> bytes:
 
 def _folded(line: bytes) -> bytes:
     """Fold a line that is not ASCII, if anything in it has a case."""
+    if line.replace(_REGISTERED, b"").isascii():  # as what Microsoft calls its products
+        return line
     foreign = line.translate(None, _ASCII)
     if len(foreign) > _SHORT:
         return line.decode().casefold().encode()

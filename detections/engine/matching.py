@@ -113,15 +113,15 @@ class LineMatcher:
         if not numbers:
             return ()
         found: list[int] = []
-        fast, broken = self._fast, self._exact.broken
-        for number in sorted(numbers):
-            predicate = fast.get(number) or self._compile(number)
+        fast = self._fast
+        for number in numbers:
             try:
-                if predicate(joined) and number not in broken:
+                if (fast.get(number) or self._compile(number))(joined) and number not in self._exact.broken:
                     found.append(number)
             except (Odd, *FAILURES):  # the plain predicate asks in another order, and may not fail
                 if self._exact.holds(number, joined.view):
                     found.append(number)
+        found.sort()
         return found
 
     def _candidates(self, joined: Joined, bucket: Bucket) -> set[int]:
@@ -130,20 +130,18 @@ class LineMatcher:
         search = self._searches.get(bucket) or self._new(bucket)
         if search.met is None:
             self._narrowed(search, bucket)
-        if search.met is None:
-            members = bucket.members
-            met = [
-                (place, rules & members) for pattern in search.find(joined.event) for place, rules in self._all[pattern]
-            ]
-        else:
-            own = search.met
-            met = [each for pattern in search.find(joined.event) for each in own[pattern]]
-        for place, rules in met:
-            try:
-                if not rules <= candidates and (place is None or place[1] in joined[place[0]]):
+        members, met = bucket.members, search.met or self._all
+        for pattern in search.find(joined.event):
+            for place, rules in met[pattern]:
+                if met is self._all:
+                    rules &= members
+                if rules <= candidates:
+                    continue
+                try:
+                    if place is None or place[1] in joined[place[0]]:
+                        candidates |= rules
+                except Odd:
                     candidates |= rules
-            except Odd:
-                candidates |= rules
         return candidates
 
     def _new(self, bucket: Bucket) -> "Search":
