@@ -875,7 +875,10 @@ static PyObject *matched(Matcher *m, PyObject *event, PyObject *bucket) {
     if (lay_out(m, event)) return NULL;
     search(m, m->bits);
     PyObject *found = found_rules(m, (const uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bucket, 0)), (const uint64_t *)PyBytes_AS_STRING(PyTuple_GET_ITEM(bucket, 1)));
-    if (found && keyed && m->plain && remember(m, event, bucket, hash, found)) Py_CLEAR(found);
+    if (found && keyed && m->plain) {
+        if (PyList_Check(found)) { PyObject *fixed = PyList_AsTuple(found); Py_SETREF(found, fixed); }    /* it is given out again */
+        if (found && remember(m, event, bucket, hash, found)) Py_CLEAR(found);
+    }
     return found;
 }
 
@@ -890,6 +893,7 @@ static PyObject *matcher_forget(Matcher *m, PyObject *Py_UNUSED(ignored)) {
 static PyObject *matcher_remember(Matcher *m, PyObject *whether) {
     int truth = PyObject_IsTrue(whether);
     if (truth < 0) return NULL;
+    if (m->busy) { PyErr_SetString(PyExc_RuntimeError, "it is busy"); return NULL; }
     m->remembers = truth;
     if (!truth) forget_all(m);
     Py_RETURN_NONE;

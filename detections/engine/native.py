@@ -38,7 +38,7 @@ class NativeMatcher:
         # The extension is not seen by the collector: nothing that it holds may hold this matcher.
         size = (rules + 63) // 64 * 8
         told = partial(_told, exact, router, plan.reads, size)
-        wide = _bits(frozenset(number for number, read in enumerate(plan.reads) if read is None), size)
+        wide = _bits(frozenset(plan.wide), size)
         self._native = _native.Matcher(
             rules, lambda number: _decode(trees[number]), build, lambda event: View(event, exact.virtual),
             text_of, frozenset(UNSEARCHED), frozenset(exact.virtual), router.keys, told, wide,
@@ -68,12 +68,12 @@ class NativeMatcher:
 
 
 def _told(
-    exact: Exact, router: Router, reads: Sequence[Sequence[str] | None], size: int, event: Event
+    exact: Exact, router: Router, reads: Sequence[Sequence[str]], size: int, event: Event
 ) -> tuple[bytes, bytes, bool, frozenset[str]]:  # fmt: skip
     """Tell which rules an event meets, which always are candidates, whether its key says it all, and what they read."""
     bucket = router.bucket(event)
     numbers = bucket.members - exact.broken
-    read = frozenset(name for number in numbers for name in reads[number] or ())
+    read = frozenset(name for number in numbers for name in reads[number])
     return _bits(numbers, size), _bits(bucket.always - exact.broken, size), router.plain(event), read
 
 

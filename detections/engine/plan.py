@@ -33,8 +33,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     The rules ``always`` have none. The literals of ``common`` ones stand in so many events that asking each rule is
     quicker than a search from Python. ``pinned[rule]`` narrows its routes.
-    ``trees[rule]`` is its condition, packed, `prepared`. ``reads[rule]`` are the fields that it reads; none for one that
-    reads more than fields by their names.
+    ``trees[rule]`` is its condition, packed, `prepared`. ``reads[rule]`` are the fields that it reads by their names; the
+    rules ``wide`` may read any other too.
     """
 
     literals: list[Literal]
@@ -44,7 +44,8 @@ class Plan(msgspec.Struct, frozen=True):
     common: list[int]
     pinned: dict[int, list[str]]
     trees: list[bytes]
-    reads: list[list[str] | None]
+    reads: list[list[str]]
+    wide: list[int]
 
 
 class Rarity:
@@ -103,10 +104,11 @@ def make(trees: Sequence[Node], finder: Finder, often: Mapping[bytes, float], vi
             common.append(number)
         for literal in best:
             wanted.setdefault(literal, []).append(number)
-    reads = [_reads(tree, virtual) for tree in trees]
+    read = [_reads(tree, virtual) for tree in trees]
     return Plan(
-        list(wanted), list(wanted.values()), list(rarest(list(wanted), often)), always, common, pinned, packed, reads
-    )
+        list(wanted), list(wanted.values()), list(rarest(list(wanted), often)), always, common, pinned, packed,
+        reads=[names for names, _ in read], wide=[number for number, (_, wide) in enumerate(read) if wide],
+    )  # fmt: skip
 
 
 def rarest(literals: Sequence[Literal], common: Mapping[bytes, float]) -> Iterator[int]:
@@ -135,9 +137,10 @@ def _pinned(clauses: Iterable[Clause]) -> list[str]:
     return []
 
 
-def _reads(tree: Node, virtual: Mapping[str, Any]) -> list[str] | None:
-    """Return the fields that a rule reads, by their names; None for keywords, and for names that may be read from any."""
+def _reads(tree: Node, virtual: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """Return the fields that a rule reads by their names, and whether it may read others: for keywords, or names that say so."""
     found: set[str] = set()
+    wide = False
     ahead = [tree]
     while ahead:
         node = ahead.pop()
@@ -145,15 +148,13 @@ def _reads(tree: Node, virtual: Mapping[str, Any]) -> list[str] | None:
             ahead += [node[1]] if node[0] == "not" else node[1]
             continue
         _, names, kind, operand = node
+        wide = wide or not names
         for name in [*names, *(operand[0] if kind in ("ref", "ref_cased") else ())]:
             choices = choices_of(virtual[name]) if name in virtual else [((), (name,))]
             read = {field for condition, fields in choices for field in (*fields, *(of for of, _ in condition))}
-            if not read or name in UNSEARCHED or any("*" in field for field in read):
-                return None
+            wide = wide or not read or name in UNSEARCHED or any("*" in field for field in read)
             found |= read
-        if not names:
-            return None
-    return sorted(found)
+    return sorted(found), wide
 
 
 def atoms(tree: Node) -> Iterator[Node]:

@@ -33,6 +33,12 @@ id: without
 level: low
 logsource: {product: hinomi}
 detection: {a: {message|contains: brown fox}, k: [excepted], condition: a and not k}
+---
+title: Own field and a keyword
+id: own
+level: low
+logsource: {product: hinomi}
+detection: {a: {file.name|endswith: verylongandrare.exe}, k: [seen], condition: a and k}
 """
 
 
@@ -66,6 +72,9 @@ CASES: list[tuple[Event, set[str]]] = [
     (event("a brown fox", other="excepted"), {"named"}),
     (event("a brown fox", other=["x", {"y": "NEEDLE"}]), {"named", "without", "keyword"}),
     (event("a brown fox", other=17), {"named", "without"}),
+    (event("seen", file_name="common.exe"), set()),
+    (event("seen", file_name="verylongandrare.exe"), {"own"}),
+    (event("seen", file_name="common.exe", other=1.5), set()),
     (event("Fox1"), {"expression"}),
     (event("fox1"), set()),
     (event(["fox1", "Fox1"]), {"expression"}),
