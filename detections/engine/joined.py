@@ -23,10 +23,12 @@ class Odd(Exception):
 
 
 class Fields:
-    """The groups of fields that atoms ask, numbered: (names, cased)."""
+    """The groups of fields that atoms ask, numbered: (names, cased); ``single``: the name of one that is a field, not cased."""
 
-    def __init__(self) -> None:
+    def __init__(self, virtual: Virtual) -> None:
+        self.virtual = virtual
         self.groups: list[tuple[tuple[str, ...], bool]] = []
+        self.single: list[str] = []
         self._numbers: dict[tuple[tuple[str, ...], bool], int] = {}
 
     def number(self, names: Sequence[str], cased: bool) -> int:
@@ -35,17 +37,17 @@ class Fields:
         if group not in self._numbers:
             self._numbers[group] = len(self.groups)
             self.groups.append(group)
+            self.single.append(names[0] if len(names) == 1 and not cased and names[0] not in self.virtual else "")
         return self._numbers[group]
 
 
 class Joined(dict[int, str]):
     """One event: number of a group of fields → its joined values, made when asked."""
 
-    __slots__ = ("_fields", "_view", "_virtual", "event")
+    __slots__ = ("_fields", "_view", "event")
 
-    def __init__(self, event: Event, virtual: Virtual, fields: Fields):
+    def __init__(self, event: Event, fields: Fields):
         self.event = event
-        self._virtual = virtual
         self._fields = fields
         self._view: View | None = None
 
@@ -53,18 +55,19 @@ class Joined(dict[int, str]):
     def view(self) -> View:
         """The event as simple predicates see it, made when the first one asks."""
         if self._view is None:
-            self._view = View(self.event, self._virtual)
+            self._view = View(self.event, self._fields.virtual)
         return self._view
 
     def __missing__(self, number: int) -> str:
-        names, cased = self._fields.groups[number]
-        if len(names) == 1 and not cased:
-            value = self.event.get(names[0])
-            if value.__class__ is str and names[0] not in self._virtual:  # as most are
+        name = self._fields.single[number]
+        if name:  # as most are
+            value = self.event.get(name)
+            if value.__class__ is str:
                 if "\0" in value:
                     raise Odd
                 found = self[number] = f"\0{value}\0".casefold()
                 return found
+        names, cased = self._fields.groups[number]
         values = self._values(names) if names else self.view.words(cased=cased)
         joined = ""
         if values:
@@ -77,7 +80,7 @@ class Joined(dict[int, str]):
 
     def _values(self, names: Sequence[str]) -> list[str]:
         values: list[str] = []
-        get, virtual = self.event.get, self._virtual
+        get, virtual = self.event.get, self._fields.virtual
         for name in names:
             value = get(name)
             if value.__class__ is str and name not in virtual:

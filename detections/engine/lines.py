@@ -26,6 +26,7 @@ _LIKE_TRUTH = "true\0false"
 MARKERS = (b"\n  {", b"\n    {", b"\n    [", b"\n    null")
 _ASCII = bytes(range(128))
 _SHORT = 64
+_ORIGINAL, _BASE64 = UNSEARCHED
 _REGISTERED = "®".encode()
 
 
@@ -41,10 +42,10 @@ def canonical(event: Event) -> bytes:
 
 def searched(event: Event) -> bytes:
     """Return the event's values, one a line, in which `pattern` finds every literal that a predicate would find."""
-    if UNSEARCHED[0] in event or UNSEARCHED[1] in event:
-        event = dict(event)
-        for name in UNSEARCHED:
-            event.pop(name, None)
+    if _ORIGINAL in event or _BASE64 in event:
+        event = event.copy()
+        event.pop(_ORIGINAL, None)
+        event.pop(_BASE64, None)
     try:
         line = orjson.dumps([*event.values()], option=_OPTIONS)
     except (TypeError, RecursionError):  # what JSON has not, or not so deep

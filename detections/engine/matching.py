@@ -87,7 +87,7 @@ class LineMatcher:
         self, exact: Exact, router: Router, line_filter: "LineFilter", weigh: Callable[[Node], float], rules: int
     ):  # fmt: skip
         self._exact, self._router, self._filter, self._rules = exact, router, line_filter, rules
-        self._fields = Fields()
+        self._fields = Fields(exact.virtual)
         self._compiler = Compiler(self._fields, weigh)
         self._all = self._places(line_filter)
         self._searches: dict[Bucket, Search] = {}
@@ -108,7 +108,7 @@ class LineMatcher:
         bucket = self._router.bucket(event)
         if not bucket.members:
             return ()
-        joined = Joined(event, self._exact.virtual, self._fields)
+        joined = Joined(event, self._fields)
         numbers = self._candidates(joined, bucket)
         if not numbers:
             return ()
