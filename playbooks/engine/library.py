@@ -12,7 +12,8 @@ from sqlalchemy import Connection, desc, insert, select
 
 from hinomi import audit
 from hinomi.clock import iso
-from hinomi.errors import ConfigError, Faults, HinomiError, NotFoundError
+from hinomi.errors import ConfigError, Faults, HinomiError, NotFoundError, RefusedError
+from hinomi.playbooks.engine.graph import STRANGE
 from hinomi.playbooks.engine.model import MODES, Playbook, parse
 from hinomi.settings import Settings
 from hinomi.state import t, upsert
@@ -78,6 +79,8 @@ def activate(
         raise NotFoundError(f"no playbook {playbook!r}", hint=f"known: {', '.join(sorted(library))}")
     if mode not in MODES:
         raise ConfigError(f"unknown mode {mode!r}", hint=f"known: {', '.join(MODES)}")
+    if mode == "live" and (strange := library[playbook].playbook.strange()):
+        raise RefusedError(f"{playbook} was imported, and {strange}", hint=f"{STRANGE}; simulate and shadow work")
     row = {"playbook": playbook, "mode": mode, "actor": grant.actor, "reason": reason, "at": iso(now)}
     conn.execute(insert(t.activation).values(**row))
     detail = {"mode": mode, "reason": reason, "sha256": library[playbook].sha256}

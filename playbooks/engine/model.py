@@ -1,15 +1,21 @@
 """A playbook as written: typed, closed, every fault named. No expression language: data never becomes code."""
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from hinomi.detections.engine.safe_yaml import load_all
-from hinomi.errors import ConfigError, Faults, HinomiError
+from hinomi.errors import ConfigError, Faults
+from hinomi.playbooks.engine import graph
+from hinomi.playbooks.engine.places import Keys, Text
 
+REFERENCE = "docs/reference/playbooks.md lists the keys"
+SAID = 3
+"""Foreign pieces that are named before the rest is counted."""
 MODES = ("draft", "shadow", "simulate", "live")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d)")
@@ -133,6 +139,15 @@ class Match(Part):
     tenant: Words | None = None
 
 
+class Foreign(Part):
+    """A piece of an import that hinomi cannot express: kept whole, and in the way of going live."""
+
+    id: str
+    why: str
+    step: str | None = None
+    kept: Any = None
+
+
 class Playbook(Part):
     """One playbook. ``after`` is filled in: a step without it follows the one above."""
 
@@ -143,6 +158,9 @@ class Playbook(Part):
     match: Match
     mode: Literal["draft", "shadow", "simulate", "live"] = "shadow"
     steps: list[Step] = Field(min_length=1, max_length=200)
+    foreign: list[Foreign] = Field(default_factory=list)
+    tests: list[dict[str, Any]] = Field(default_factory=list)
+    """What `hinomi playbook test` plays (`hinomi.playbooks.rehearsal`); a run never looks at them."""
 
     def step(self, name: str) -> Step:
         """Return a step by its id."""
@@ -156,66 +174,60 @@ class Playbook(Part):
         place = path.index(step.id)
         return path[place - 1 : place] if place else []
 
-    @model_validator(mode="after")
-    def _graph(self) -> "Playbook":
-        names = [step.id for step in self.steps]
-        faults = [f"two steps are called {name}" for name in {n for n in names if names.count(n) > 1}]
-        for step in self.steps:
-            wanted = [*(step.after or ()), *([step.on_failure] if step.on_failure else ())]
-            faults += [f"{step.id} names {name!r}, which is no step" for name in wanted if name not in names]
-            tested = [test[0] for test in step.tests() if not test[0].startswith("incident.")]
-            faults += [f"{step.id} tests {name!r}, which is no step" for name in tested if name not in names]
-            if step.on_failure and step.on_failure in names and not self.step(step.on_failure).off_path:
-                faults.append(f"on_failure of {step.id} names {step.on_failure!r}, which is not off_path: true")
-        if not faults and (cycle := self._cycle()):
-            faults.append(f"the steps {' → '.join(cycle)} wait for each other")
-        if faults:
-            raise ValueError("; ".join(faults))
-        return self
-
-    def _cycle(self) -> list[str]:
-        done: set[str] = set()
-        left = {step.id: set(self.after(step)) for step in self.steps}
-        while ready := [name for name, needs in left.items() if needs <= done]:
-            done.update(ready)
-            for name in ready:
-                del left[name]
-        return sorted(left)
+    def strange(self) -> str:
+        """Say what of an import hinomi cannot express; empty if there is nothing."""
+        named = ", ".join(f"{entry.id} ({entry.why})" for entry in self.foreign[:SAID])
+        more = f" and {len(self.foreign) - SAID} more" if len(self.foreign) > SAID else ""
+        return f"hinomi cannot express {named}{more}" if self.foreign else ""
 
 
 def parse(text: str, where: Path | str) -> Playbook:
     """Read one playbook.
 
     Raises:
-        Faults: Naming every fault with its line where that can be told.
+        Faults: Naming every fault with its line and column, and what to do.
     """
     documents = load_all(text.encode(), where)
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise ConfigError("one mapping is expected", where=where, hint="start with  playbook: 1")
+    places = Text(text, where)
     try:
-        return Playbook(**documents[0])
+        playbook = Playbook.model_validate(documents[0])
     except ValidationError as error:
-        found: list[HinomiError] = []
-        for fault in error.errors():
-            place = ".".join(str(part) for part in fault["loc"])
-            found.append(
-                ConfigError(
-                    f"{place + ': ' if place else ''}{fault['msg']}",
-                    where=_line(text, where, documents[0], fault["loc"]),
-                )
-            )
-        raise Faults(found, hint="docs/reference/playbooks.md lists the keys") from error
+        found = list(schema_faults(error, Playbook))
+    else:
+        found = list(graph.faults(playbook))
+        if not found:
+            return playbook
+    raise Faults(
+        [ConfigError(what, where=places.at(keys), hint=remedy) for keys, what, remedy in found], hint=REFERENCE
+    )
 
 
-def _line(text: str, where: Path | str, document: dict[str, Any], loc: tuple[int | str, ...]) -> str:
-    """Return file:line of the step or key that a fault lies in."""
-    needle = ""
-    if len(loc) >= 2 and loc[0] == "steps" and isinstance(loc[1], int):
-        step = document["steps"][loc[1]]
-        needle = f"id: {step.get('id')}" if isinstance(step, dict) else ""
-    elif loc:
-        needle = f"{loc[0]}:"
-    for number, line in enumerate(text.splitlines(), 1):
-        if needle and needle in line:
-            return f"{where}:{number}"
-    return str(where)
+def schema_faults(error: ValidationError, model: type[BaseModel]) -> Iterator[graph.Fault]:
+    """Yield what pydantic found: the keys that lead there, what it is, what to do."""
+    for fault in error.errors():
+        keys, what, remedy = fault["loc"], fault["msg"].removeprefix("Value error, "), ""
+        if fault["type"] == "extra_forbidden":
+            what, remedy = "no such key", graph.meant(str(keys[-1]), _keys(model, keys[:-1]))
+        elif fault["type"] == "missing":
+            what, remedy = "is missing", f"write {keys[-1]}: …"
+        yield graph.Fault(keys, f"{'.'.join(str(key) for key in keys)}: {what}" if keys else what, remedy)
+
+
+def _keys(model: type[BaseModel], keys: Keys) -> list[str]:
+    """Return the keys of the mapping that keys lead to in a model."""
+    found: Any = model
+    for key in keys:
+        if isinstance(key, int) or found is None:
+            continue
+        named = {field.alias or name: field for name, field in found.model_fields.items()}
+        found = _model_in(named[key].annotation) if key in named else None
+    return [field.alias or name for name, field in found.model_fields.items()] if found is not None else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model in ``Receipt | None`` or ``list[Step]``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for part in get_args(annotation) if (found := _model_in(part))), None)
