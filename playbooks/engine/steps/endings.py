@@ -108,8 +108,7 @@ def timed_out(engine: "Engine", conn: Connection, wait: Row, now: datetime) -> N
 def handed(engine: "Engine", conn: Connection, step_id: str, now: datetime) -> None:
     """A message of a step was taken by its channel: a notify is done; a report when its file has gone out."""
     row = rows.get(conn, t.step, step_id)
-    if row["done_at"] or (row["detail"] or {}).get("wait_receipt"):
-        return
-    if row["kind"] == "notify" or (row["kind"] == "report" and row["state"] == "accepted"):
+    taken = row["kind"] == "notify" or (row["kind"] == "report" and row["state"] == "accepted")
+    if taken and not row["done_at"] and not (row["detail"] or {}).get("wait_receipt"):
         finish(conn, step_id, "done", "handed", now)
-        runs.advance(engine, conn, row["run"], now)
+    runs.advance(engine, conn, row["run"], now)  # the last of several messages may be what the run's end waits for
