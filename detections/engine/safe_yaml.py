@@ -90,3 +90,24 @@ def _walk(text: str, where: Path | str) -> None:
             raise ConfigError(
                 "nested too deeply, or too long", where=line, hint=f"at most {DEPTH} levels, {NODES} nodes"
             )
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.1 or 1.2 would take for something else than text."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write everything out: an alias could not be read back."""
+        return True
+
+
+_Dumper.yaml_implicit_resolvers = {
+    first: [*yaml.SafeDumper.yaml_implicit_resolvers.get(first, ()), *_Loader.yaml_implicit_resolvers.get(first, ())]
+    for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}
+}
+
+
+def dump(value: Any, *, on_one_line: bool = False) -> str:
+    """Write what `load_all` reads back the same."""
+    return yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=on_one_line, width=10**6, allow_unicode=True, sort_keys=False
+    )
