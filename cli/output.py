@@ -93,7 +93,8 @@ def show_done(outcome: Mapping[str, Any], fmt: str, text: str) -> None:
         show_one(outcome, fmt)
 
 
-def _console() -> "Console":
+def console() -> "Console":
+    """Return where tables go: a terminal as wide as it is, a pipe or file wide enough and plain."""
     from rich.console import Console
 
     return Console() if sys.stdout.isatty() else Console(width=WIDE)
@@ -104,18 +105,16 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], title: str
     from rich.table import Table
     from rich.text import Text
 
-    console = _console()
+    out = console()
     cells = [{name: inert(_shown(row.get(name))) for name in columns} for row in rows]
     widths = {name: max([cell_len(name), *(cell_len(row[name]) for row in cells)]) for name in columns}
-    kept = _fitting(
-        {name: min(size, LEAST_FREE) if name in FREE else size for name, size in widths.items()}, console.width
-    )
+    kept = _fitting({name: min(size, LEAST_FREE) if name in FREE else size for name, size in widths.items()}, out.width)
     table = Table(title=title, box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in kept:
         table.add_column(name, overflow="fold", no_wrap=name not in FREE)
     for row in cells:
         table.add_row(*(Text(row[name]) for name in kept))
-    console.print(table)
+    out.print(table)
     if left := [name for name in columns if name not in kept]:
         say(_("left out for want of room: {names}; a wider window or -o json shows them").format(names=", ".join(left)))
 
@@ -158,7 +157,7 @@ def show_one(row: Mapping[str, Any], fmt: str) -> None:
         else:
             text = _whole(value)
         table.add_row(name, Text(inert(text)))
-    _console().print(table)
+    console().print(table)
 
 
 def _whole(value: Any) -> str:

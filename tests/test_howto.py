@@ -50,6 +50,7 @@ def a_site_where_a_file_was_taken(folder: Path) -> None:
 #: Page → what must be there before it is followed.
 PAGES: dict[str, Callable[[Path], None] | None] = {
     "write-a-rule": None,
+    "write-a-playbook": None,
     "answer-an-auditor": a_site_where_a_file_was_taken,
 }
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.M | re.S)

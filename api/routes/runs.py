@@ -7,7 +7,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from hinomi.api.auth import Acts, Admins, Parts, Reads
 from hinomi.errors import NotFoundError
-from hinomi.playbooks.engine import guards, library, views
+from hinomi.playbooks.engine import guards, library, rows, views
+from hinomi.playbooks.engine.model import parse
+from hinomi.playbooks.incidents import queries
+from hinomi.playbooks.rehearsal import Rehearsals
+from hinomi.playbooks.rehearsal.answering import Prompt
+from hinomi.playbooks.rehearsal.scenes import Real
+from hinomi.playbooks.rehearsal.telling import check_choices, told
+from hinomi.reports.paper import PaperBuilder
+from hinomi.state import t
 
 router = APIRouter(prefix="/api/v1", tags=["playbooks"])
 
@@ -28,6 +36,18 @@ class Mode(BaseModel):
 
     mode: str
     reason: str = Field(min_length=1, max_length=2000)
+
+
+class Simulate(BaseModel):
+    """A playbook's text, the incident (or the alert's) it is played for, and what is answered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    body: str = Field(max_length=1_000_000)
+    incident: str = ""
+    alert: str = ""
+    answers: dict[str, str] = Field(default_factory=dict)
+    nobody: bool = False
 
 
 class Switch(BaseModel):
@@ -93,6 +113,21 @@ def show_playbook(parts: Parts, who: Reads, playbook: str) -> dict[str, Any]:
         raise NotFoundError(f"no playbook {playbook!r}", hint="hinomi playbook list")
     entry = parts.engine.library[playbook]
     return {"id": playbook, "body": entry.body, "sha256": entry.sha256, "where": entry.where}
+
+
+@router.post("/playbooks/simulate")
+def simulate(parts: Parts, who: Reads, body: Simulate) -> dict[str, Any]:
+    """Play a playbook for an incident that there is: with its people and devices, on paper; nothing is sent or kept."""
+    playbook = parse(body.body, "playbook")
+    check_choices(playbook, body.answers)
+    with parts.state.read() as conn:
+        ref = body.incident or queries.one(conn, t.alert, who.grant, body.alert, "alert")["incident"]
+        if not ref:
+            raise NotFoundError(f"alert {body.alert} opened no incident", hint="hinomi alert show")
+        incident = queries.one(conn, t.incident, who.grant, ref, "incident")
+        scene = Real(parts.engine.directory(conn), incident, rows.find(conn, t.alert, incident=incident["id"]))
+    with Rehearsals(playbook, body.body, PaperBuilder, parts.settings, parts.engine.adapters) as rehearsals:
+        return told(rehearsals.play(scene, Prompt(body.answers, nobody=body.nobody), {}))
 
 
 @router.post("/playbooks/{playbook}/activate")

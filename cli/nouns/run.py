@@ -5,6 +5,7 @@ import click
 from hinomi.cli.client import Client
 from hinomi.cli.options import configured, examples, listed, paged, reasoned
 from hinomi.cli.output import show, show_done, show_one, show_page
+from hinomi.cli.run_graph import show_graph
 from hinomi.text import _
 
 COLUMNS = ("id", "incident_number", "playbook", "mode", "state", "started_at", "ended_at")
@@ -28,14 +29,18 @@ def list_(client: Client, fmt: str, limit: int, cursor: str | None, **filters: s
     show_page(client.get("runs", limit=limit, cursor=cursor, **filters), COLUMNS, fmt)
 
 
-@command.command("show", epilog=examples("run show 9c1f03ab", "run show 9c1f03ab -o json"))
+@command.command("show", epilog=examples("run show 9c1f03ab --graph", "run show 9c1f03ab -o json"))
 @click.argument("run")
+@click.option("--graph", is_flag=True, help=_("As a tree: what comes after what, where it stands, who is waited for."))
 @listed
 @configured
-def show_(client: Client, run: str, fmt: str) -> None:
+def show_(client: Client, run: str, graph: bool, fmt: str) -> None:
     """Show a run's steps: due, done, by whom."""
     shown = client.get(f"runs/{run}")
-    if fmt == "table":
+    graphic = shown.pop("graph") if fmt == "table" else []
+    if graph and fmt == "table":
+        show_graph({**shown, "graph": graphic})
+    elif fmt == "table":
         steps = shown.pop("steps", [])
         show_one({k: v for k, v in shown.items() if not isinstance(v, list | dict)}, fmt)
         show(steps, STEPS, fmt)

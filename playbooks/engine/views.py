@@ -8,7 +8,7 @@ from sqlalchemy import Connection, desc, select, tuple_
 from hinomi.clock import parse_iso
 from hinomi.directory import Directory
 from hinomi.directory import load as load_directory
-from hinomi.playbooks.engine import holds, rows, runs
+from hinomi.playbooks.engine import holds, library, rows, runs
 from hinomi.playbooks.incidents import queries
 from hinomi.playbooks.messages import names
 from hinomi.state import t
@@ -53,7 +53,21 @@ def show_run(conn: Connection, grant: Grant, run_id: str) -> dict[str, Any]:
         wait["decisions"] = rows.find(conn, t.decision, wait=wait["id"])
     people = load_directory(conn)
     named = [{**step, "by_name": names.who(step["by"], people)} for step in steps]
-    return {**queries.with_numbers(conn, [run])[0], "steps": named, "waits": waits}
+    for wait in waits:
+        wait["by_name"] = names.who(wait["by"], people)
+    return {**queries.with_numbers(conn, [run])[0], "steps": named, "waits": waits, "graph": _graph(conn, run)}
+
+
+def _graph(conn: Connection, run: rows.Row) -> list[dict[str, Any]]:
+    """Return the steps of a run's playbook with what they come after, those that have not started too."""
+    if run["playbook"].startswith(runs.BY_HAND):
+        return []
+    playbook = library.pinned(conn, run["sha256"])
+    return [
+        {"name": step.id, "kind": step.kind, "flow": step.flow, "after": playbook.after(step), "off_path": step.off_path, "on_failure": step.on_failure,
+         "if": step.condition, "role": step.by or step.notify or (step.approve.role if step.approve else "")}
+        for step in playbook.steps
+    ]  # fmt: skip
 
 
 def list_waits(
