@@ -14,7 +14,7 @@ __all__ = ["Finding", "Known", "lint", "playbook_files"]
 
 
 CHECKS: tuple[Check, ...] = (
-    naming.names, naming.holders, conditions.match, conditions.conditions, waiting.deadlines, reaching.reachable, reaching.containment,
+    naming.names, naming.holders, conditions.match, conditions.conditions, waiting.deadlines, waiting.quorum, reaching.reachable, reaching.containment,
     reaching.foreign, describing.head, describing.choices, describing.flow, rehearsing.cases,
 )  # fmt: skip
 

@@ -37,7 +37,7 @@ class Product:
         """Return every action there is."""
         if self._real is not None:
             return self._real.capabilities()
-        return {name: "state" if action.undo else "job" for name, action in actions}
+        return {name: "once" if action.irreversible else "state" if action.undo else "job" for name, action in actions}
 
     def plan(self, intent: Intent) -> Request:
         """Return what would be asked for."""

@@ -67,3 +67,14 @@ def _on_timeout(step: Step, number: int) -> Iterator[Said]:
     if step.wait == "receipt" and step.kind == "report":
         yield Said(["steps", number, "wait"], "a report never holds up those after it until it is received",
                    "leave it out; a message can wait: receipt", "warning")  # fmt: skip
+
+
+def quorum(playbook: Playbook, known: Known) -> Iterator[Said]:
+    """Who approves an act is as many as the action demands: the engine asks them whatever is written."""
+    for number, step in enumerate(playbook.steps):
+        action = known.actions.get(step.do or "")
+        asked = step.approve.quorum if step.approve else 0
+        if action is not None and asked < action.quorum:
+            keys = ["steps", number, *(["approve"] if step.approve else ["do"])]
+            what = f"{action.quorum} persons are asked before {step.do}, whatever is written"
+            yield Said(keys, what, f"write approve: {{role: …, quorum: {action.quorum}}}", "warning")

@@ -87,6 +87,7 @@ FAULTY: dict[str, tuple[str, str, str, str, str, str]] = {
     "no deadline": ("decide: [bad, good], by: operator, due: 30m", "decide: [bad, good], by: operator", "error", "9:{id: confirm", "needs due", ""),
     "over at once": ("receipt: {due: 30m", "receipt: {due: 0s", "error", "8:due", "over when it begins", "30m"),
     "goes on without an answer": ("role: operator, due: 1h", "role: operator, due: 1h, on_timeout: continue", "warning", "11:on_timeout", "as if endpoint.release had been", "fail"),
+    "fewer persons than the action demands": ("do: endpoint.scan", "do: endpoint.wipe", "warning", "10:do", "2 persons are asked", "quorum: 2"),
     "no release": ("do: endpoint.release, target: incident.endpoint, approve: {role: operator, due: 1h}", "notify: teacher, template: release_notice",
                    "warning", "7:{id: isolate", "never taken back", "do: endpoint.release"),
     "release for some only": ("id: release, after: [scan]", "id: release, after: [scan, confirm], if: confirm == good", "warning", "11:if", "only if", "otherwise"),
