@@ -96,7 +96,9 @@ def decide(
         raise ConflictError(f"it was decided already: {wait['outcome']} by {wait['by']}")
     if choice not in (wait["options"] or []):
         raise ConfigError(f"{choice!r} is no choice", hint=f"one of {', '.join(wait['options'] or [])}")
-    if wait["quorum"] > 1 and grant.actor.startswith("key:"):  # it says nothing of who holds it: one person may have two
+    if wait["quorum"] > 1 and grant.actor.startswith(
+        "key:"
+    ):  # it says nothing of who holds it: one person may have two
         raise RefusedError(
             f"{wait['quorum']} persons must answer, and this key names none", hint="hinomi key create --person PERSON …"
         )

@@ -7,6 +7,7 @@ import msgspec
 import orjson
 
 from hinomi.clock import micros
+from hinomi.detections.engine.ruleset import CompiledRules
 from hinomi.detections.learning import Sample
 from hinomi.event import Block
 from hinomi.runtime.folders import LIVE, Folders
@@ -57,7 +58,9 @@ def test_a_worker_learns_beside_its_work_and_loses_no_hit(tmp_path: Path) -> Non
         time.sleep(0.01)
     spool.append([block(0)])
     worker.step()
-    assert {literal.text for literal in worker.rules.current().building.plan().literals} == {" 17"}
+    rules = worker.rules.current()
+    assert isinstance(rules, CompiledRules)
+    assert {literal.text for literal in rules.building.plan().literals} == {" 17"}
     assert sum(row.records for row in worker.hits.read(0, lane="rest", limit=10_000)) == blocks + 1
     worker.close()
     spool.close()
