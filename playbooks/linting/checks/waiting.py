@@ -75,6 +75,6 @@ def quorum(playbook: Playbook, known: Known) -> Iterator[Said]:
         action = known.actions.get(step.do or "")
         asked = step.approve.quorum if step.approve else 0
         if action is not None and asked < action.quorum:
-            keys = ["steps", number, "approve" if step.approve else "do"]
+            keys: list[int | str] = ["steps", number, "approve" if step.approve else "do"]
             what = f"{action.quorum} persons are asked before {step.do}, whatever is written"
             yield Said(keys, what, f"write approve: {{role: …, quorum: {action.quorum}}}", "warning")
