@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, func, insert, select
@@ -124,14 +125,22 @@ class Rehearsals:
             state.close()
 
     def _store(self) -> Path:
-        """Return a fresh store: a copy of one that was made once."""
-        made = self._folder / "empty.db"
-        if not made.exists():
-            state = State(f"sqlite:///{made}")
-            state.migrate()
-            state.close()
+        """Return a fresh store."""
         self._count += 1
-        return Path(shutil.copy(made, self._folder / f"{self._count}.db"))
+        path = self._folder / f"{self._count}.db"
+        path.write_bytes(_empty())
+        return path
+
+
+@cache
+def _empty() -> bytes:
+    """Return a state store with nothing in it; made once, for that takes longer than most rehearsals."""
+    with tempfile.TemporaryDirectory(prefix="hinomi-rehearsal-") as folder:
+        path = Path(folder) / "empty.db"
+        state = State(f"sqlite:///{path}")
+        state.migrate()
+        state.close()
+        return path.read_bytes()
 
 
 class _Play:
