@@ -187,7 +187,7 @@ def test_who_exported_a_file_is_answered_by_name_with_what_was_looked_at(day: Da
     row, coverage = answer["items"][0], answer["coverage"]
     assert (row["channel"], row["class"], row["verdict"], row["role"]) == ("usb", "II", "allowed", "teacher")
     assert row["name"] != row["user"]
-    assert {source["source"] for source in coverage["sources"]} == {"edr", "oplog", "winlog"}
+    assert {source["source"] for source in coverage["sources"]} == {"edr", "oplog", "swg", "winlog"}
     assert all(source["first"] <= source["last"] for source in coverage["sources"])
     for called in (row["user"], row["name"]):
         assert (

@@ -1,6 +1,6 @@
 """What was on a device, as its logs have it: seen, renamed, copied, deleted, gone elsewhere; and what nobody has looked at."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,10 @@ DIRECTORY = Directory(
 
 
 @pytest.fixture(params=[name for name, _ in stores])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[EventStore]:
-    base = Settings(data=tmp_path)
-    configured = base.model_copy(update={"store": base.store.model_copy(update={"kind": request.param})})
-    opened = open_store(configured, writable=True)
+def store(
+    request: pytest.FixtureRequest, tmp_path: Path, store_settings: Callable[[str, Path], Settings]
+) -> Iterator[EventStore]:
+    opened = open_store(store_settings(request.param, tmp_path), writable=True)
     yield opened
     opened.close()
 

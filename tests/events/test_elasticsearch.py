@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import trustme
 
+from hinomi import log
 from hinomi.errors import ConfigError, HinomiError
 from hinomi.event import Event
 from hinomi.events import EventStore, Flush, Query, open_store
@@ -172,6 +173,7 @@ def test_what_is_refused_for_good_is_kept_whole_marked_and_found(
     deep: Any = "bottom"
     for _ in range(40):
         deep = {"down": deep}
+    log.configure("storer")
     store = opened()
     sent = [event(1), event(2, **{"own.deep": deep, "process.name": "evil.exe"}), event(3)]
     store.append(Flush("a", [(1, sent)]))
@@ -472,6 +474,7 @@ def test_isolation_goes_on_without_the_server_and_everything_is_stored_when_it_i
         assert world.call("events/count", {"since": "1h"})["status"] == 503
         front.open()
         assert eventually(lambda: stored() == 51, 60)
+        assert eventually(lambda: list((data / "run/pos").glob("*.storer")), 60)
         front.close()
         positions = {path: path.read_bytes() for path in (data / "run/pos").glob("*.storer")}
         assert world.post([macro(host="PC-0102"), *quiet(2)])[0] == 200

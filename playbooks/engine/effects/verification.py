@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hinomi.playbooks.engine.outbox import Executor
 
 LATE = 60.0
-"""Seconds between two looks once it is too late."""
+"""Most seconds between two looks once it is too late; the first come sooner, for it may be late by a moment only."""
 WATCH = timedelta(days=3)
 """How long a device is looked at after it was too late: it may come back."""
 OF_DEVICES = ("isolated", "released", "pending_isolation", "pending_release")
@@ -73,4 +73,5 @@ def _late(executor: "Executor", conn: Connection, row: Row, step: Row, seen: Obs
     if parse_iso(step["verify_until"]) + WATCH < now:
         leases.done(conn, row, now, "given up")
     else:
-        leases.again(conn, row, now, LATE, seen.detail, {**row["body"], "late": True})
+        late = row["body"].get("late", 0) + 1
+        leases.again(conn, row, now, min(2.0**late, LATE), seen.detail, {**row["body"], "late": late})

@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from hinomi.clock import parse_iso
 from hinomi.errors import ConflictError, RefusedError
 from hinomi.playbooks.engine import library
 from hinomi.playbooks.incidents import incidents
@@ -247,6 +249,26 @@ def test_an_offline_device_is_failed_in_time_and_verified_when_it_comes_back(sit
     site.clock.advance(hours=20)
     site.drive(lambda: site.state_of("isolate") == "verified")
     assert site.edr.actions(site.machines["pc-1"]) == [("Isolate", "Succeeded")]
+
+
+def test_what_is_late_by_a_moment_is_seen_soon_and_what_stays_away_is_asked_after_ever_more_seldom(site: Any) -> None:
+    site.open(ISOLATE % "")
+    site.edr.fault("offline", site.machines["pc-1"])
+    site.hit()
+    site.drive(lambda: site.state_of("isolate") == "accepted")
+    site.later(minutes=16)
+    looks: list[str] = []
+
+    def seen() -> bool:
+        looks.extend({row["due_at"] for row in site.rows(t.outbox, kind="verify")} - set(looks))
+        return len(looks) > 8
+
+    site.drive(seen)
+    assert site.state_of("isolate") == "failed"
+    pauses = [(parse_iso(after) - parse_iso(before)).total_seconds() for before, after in pairwise(looks[1:])]
+    assert pauses == sorted(pauses), "the first due time of all was before it was late"
+    assert pauses[0] < 16
+    assert 60 <= pauses[-1] < 62
 
 
 @pytest.mark.parametrize(("fault", "state"), [(None, "confirmed"), ("offline", "asked"), ("refuse", "failed")])
