@@ -113,13 +113,12 @@ def test_lines_and_counted_messages_are_kept_whole_with_their_place(syslog: Sysl
 
 def test_numbers_go_on_after_a_restart(syslog: Syslog) -> None:
     syslog.listen()
-    for part in (b"<13>a\n<13>b\n", b"<13>c\n"):
+    for part, lines in ((b"<13>a\n<13>b\n", 2), (b"<13>c\n", 3)):
         with syslog.connect() as connection:
             connection.sendall(part)
-        syslog.desk.wait(2)
+        syslog.desk.wait(lines)
         syslog.desk.stop()
         syslog.desk.start()
-    syslog.desk.wait(3)
     places = [place for block in syslog.desk.blocks() for place in block.places]
     assert [place.rpartition(":")[2] for place in places] == ["0", "1", "2"]
     assert len({place.rpartition(":")[0] for place in places}) == 1
