@@ -17,9 +17,9 @@ from hinomi import log
 from hinomi.api import clicks
 from hinomi.api.deps import Deps
 from hinomi.errors import ConfigError, HinomiError
-from hinomi.playbooks.channels import room_settings
 from hinomi.playbooks.channels.slack.channel import SlackChannel, SlackSettings
 from hinomi.playbooks.engine.answers import ReplayError
+from hinomi.settings import LOOPBACK
 
 if TYPE_CHECKING:
     from slack_sdk.socket_mode.builtin import SocketModeClient
@@ -120,7 +120,7 @@ def _client(settings: SlackSettings) -> "SocketModeClient":
             url = super().issue_new_wss_url()
             parts = urlsplit(url)
             sealed = parts.scheme == "wss" and parts.port in (None, 443)
-            if not sealed and parts.hostname not in room_settings.LOOPBACK:
+            if not sealed and parts.hostname not in LOOPBACK:
                 raise ConfigError("Slack's Socket Mode gave an address that is not wss:// on port 443")
             return url
 

@@ -6,8 +6,9 @@ new component needs no edit here.
 """
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -15,6 +16,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from hinomi.errors import ConfigError, Faults
 from hinomi.tenancy import is_tenant
+
+LISTED = "the keys are listed in docs/reference/settings.md"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""What is sent to these does not leave this machine."""
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Section(BaseModel):
@@ -268,17 +275,29 @@ def load_settings(path: Path | None = None) -> Settings:
         file = path.resolve() if path else None
         settings = Settings(**{**data, "file": file})
     except ValidationError as error:
-        raise Faults(
-            [_fault(e, path) for e in error.errors()], hint="the keys are listed in docs/reference/settings.md"
-        ) from error
+        raise Faults([_fault(e, path) for e in error.errors()], hint=LISTED) from error
     return settings.model_copy(update={"data": settings.resolve(settings.data)})
 
 
-def _fault(error: Any, path: Path | None) -> ConfigError:
-    place = ".".join(map(str, error["loc"]))
+def read_table(model: type[Model], keys: Mapping[str, Any], settings: Settings, table: str) -> Model:
+    """Return the keys that a component alone knows, of a table such as ``channels.slack``, as its model.
+
+    Raises:
+        Faults: Naming every key that does not fit.
+    """
+    try:
+        return model.model_validate(keys)
+    except ValidationError as error:
+        told = error.errors(include_input=False)
+        raise Faults([_fault(fault, settings.file, table) for fault in told], hint=LISTED) from error
+
+
+def _fault(error: Any, path: Path | None, *table: str) -> ConfigError:
+    place = ".".join(map(str, (*table, *error["loc"])))
     if error["type"] == "extra_forbidden":
         return ConfigError(f"unknown key {place}", where=_line(path, place), hint="remove it or mend its spelling")
-    return ConfigError(f"{place}: {error['msg']}", where=_line(path, place))
+    what = error["msg"].removeprefix("Value error, ")
+    return ConfigError(f"{place}: {what}", where=_line(path, place))
 
 
 def _line(path: Path | None, place: str) -> str:

@@ -4,10 +4,10 @@ import fcntl
 from pathlib import Path
 from typing import IO, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from hinomi.errors import ConfigError, ConflictError, Faults
-from hinomi.settings import Settings
+from hinomi.errors import ConflictError
+from hinomi.settings import Settings, read_table
 
 
 class NoKeys(BaseModel):
@@ -25,15 +25,7 @@ def own_keys(model: type[Keys], settings: Settings) -> Keys:
     Raises:
         Faults: Naming every key that does not fit.
     """
-    try:
-        return model.model_validate(settings.store.own())
-    except ValidationError as error:
-        told = error.errors(include_input=False, include_url=False)
-        where = settings.file or "environment"
-        faults = [
-            ConfigError(f"[store] {'.'.join(map(str, fault['loc']))}: {fault['msg']}", where=where) for fault in told
-        ]
-        raise Faults(faults, hint="the keys are listed in docs/reference/settings.md") from error
+    return read_table(model, settings.store.own(), settings, "store")
 
 
 def writers_lock(path: Path, what: str) -> IO[str]:

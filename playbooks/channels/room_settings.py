@@ -5,15 +5,12 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from hinomi.directory import GROUPS, ROLES
-from hinomi.errors import ConfigError, Faults
 from hinomi.playbooks.channels import Room
-from hinomi.settings import Settings
+from hinomi.settings import LOOPBACK, Settings, read_table
 from hinomi.tenancy import is_tenant
-
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class RoomSettings(BaseModel):
@@ -74,10 +71,4 @@ class RoomType(Generic[Model]):
         table = settings.channels.get(self.name)
         if table is None:
             return None
-        try:
-            return self.make(self.keys.model_validate(table), settings)
-        except ValidationError as error:
-            where, told = settings.file, error.errors(include_input=False)
-            places = [f"[channels.{self.name}] {'.'.join(map(str, fault['loc']))}" for fault in told]
-            faults = [ConfigError(f"{p}: {f['msg']}", where=where) for p, f in zip(places, told, strict=True)]
-            raise Faults(faults, hint="the keys are listed in docs/reference/settings.md") from error
+        return self.make(read_table(self.keys, table, settings, f"channels.{self.name}"), settings)

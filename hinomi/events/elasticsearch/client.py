@@ -14,9 +14,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from hinomi.errors import ConfigError, HinomiError
-from hinomi.settings import Settings
+from hinomi.settings import LOOPBACK, Settings
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 CONNECT = 5.0
 """Seconds a connection may take: a node that is gone must not hold the next one up."""
 
