@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 
+from hinomi.clock import parse_iso
 from hinomi.errors import ConfigError
 from hinomi.event import Event
 from hinomi.events import Found, Query
@@ -19,7 +20,7 @@ def search(fetch: Fetch, query: Query) -> Found:
     """Return one page."""
     found: list[Event] = []
     after, size = _read(query.cursor), min(max(query.limit, 200), PAGE)
-    while len(found) < query.limit:
+    while True:
         batch = fetch(query, after, size)
         for event in batch:
             after = place_of(event)
@@ -29,7 +30,6 @@ def search(fetch: Fetch, query: Query) -> Found:
                     return Found(found, json.dumps(after))
         if len(batch) < size:
             return Found(found, None)
-    return Found(found, json.dumps(after))
 
 
 def scan(fetch: Fetch, query: Query) -> Iterator[list[Event]]:
@@ -53,6 +53,7 @@ def _read(cursor: str | None) -> After | None:
         return None
     try:
         moment, event_id = json.loads(cursor)
-    except ValueError as error:
+        parse_iso(moment)
+    except (ValueError, TypeError, OverflowError) as error:
         raise ConfigError(f"{cursor!r} is no cursor", hint="it comes from the page before") from error
-    return str(moment), str(event_id)
+    return moment, str(event_id)

@@ -417,6 +417,13 @@ def test_keys_that_do_not_fit_are_named_before_anything_starts(tmp_path: Path, k
     assert "a:b" not in str(error.value)
 
 
+def test_a_key_that_does_not_fit_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "hinomi.toml"
+    path.write_text('data = "data"\n[store]\nkind = "elasticsearch"\nurl = "https://es.example"\napikey = "x"\n')
+    with pytest.raises(ConfigError, match=r"hinomi\.toml:5: unknown key store\.apikey"):
+        open_store(load_settings(path))
+
+
 def test_a_key_of_another_store_is_named_too(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="api_key"):
         open_store(Settings.model_validate({"data": tmp_path, "store": {"api_key": "x"}}))
@@ -439,6 +446,14 @@ def test_the_doctor_names_version_health_and_disk(opened: Callable[..., Any]) ->
     assert all(each.ok for each in found.values()), found
     assert found["store health"].found.startswith(("green", "yellow"))
     assert any(name.startswith("store disk") and "watermark" in each.found for name, each in found.items())
+
+
+@pytest.mark.parametrize(
+    ("watermark", "headroom", "least"),
+    [("90%", "150gb", 150 << 30), ("90%", "-1", 1 << 40), ("0.9", "-1", 1 << 40), ("50gb", "-1", 50 << 30), ("95%", "1tb", 1 << 39), ("500b", "150GB", 500)],
+)  # fmt: skip
+def test_a_disk_is_full_where_elasticsearch_says_so(watermark: str, headroom: str, least: int) -> None:
+    assert keeping._least_free(watermark, headroom, 10 << 40) == pytest.approx(least)
 
 
 def test_isolation_goes_on_without_the_server_and_everything_is_stored_when_it_is_there(

@@ -86,6 +86,14 @@ def test_a_time_that_cannot_be_is_named(words: str) -> None:
         moment(words, datetime(2026, 11, 24, tzinfo=UTC))
 
 
+@pytest.mark.parametrize("cursor", ["x", "5", "null", '["x"]', '["x", "y"]', "[1, 2]"])
+def test_a_cursor_that_is_none_is_named(cursor: str, tmp_path: Path) -> None:
+    store = open_store(Settings(data=tmp_path))
+    with pytest.raises(ConfigError, match="is no cursor"):
+        store.search(Query(grant(), *ALL, cursor=cursor))
+    store.close()
+
+
 numbers = itertools.count(1)
 
 

@@ -105,10 +105,11 @@ def _disks(client: Client) -> Iterator[Diagnosis]:
     params = {"include_defaults": "true", "flat_settings": "true"}
     told = client.call("GET", "/_cluster/settings", params=params)
     settings = {**told.get("defaults", {}), **told.get("persistent", {}), **told.get("transient", {})}
-    watermark = settings.get("cluster.routing.allocation.disk.watermark.high", "90%")
+    high = "cluster.routing.allocation.disk.watermark.high"
+    watermark, headroom = settings.get(high, "90%"), settings.get(f"{high}.max_headroom", "-1")
     for node in client.call("GET", "/_nodes/stats/fs")["nodes"].values():
         total, free = node["fs"]["total"]["total_in_bytes"], node["fs"]["total"]["available_in_bytes"]
-        well = free > _least_free(watermark, total)
+        well = free > _least_free(watermark, headroom, total)
         remedy = "" if well else "make room: soon it takes no events, and they wait in the spool"
         yield Diagnosis(f"store disk {node['name']}", well, f"{free >> 20} MB free, high watermark {watermark}", remedy)
 
@@ -116,14 +117,21 @@ def _disks(client: Client) -> Iterator[Diagnosis]:
 _BYTES = {"kb": 10, "mb": 20, "gb": 30, "tb": 40, "pb": 50, "b": 0}
 
 
-def _least_free(watermark: str, total: int) -> float:
-    """Return the free bytes that a watermark leaves: a share that may be used, or a size that stays free."""
-    if watermark.endswith("%"):
-        return total * (1 - float(watermark[:-1]) / 100)
+def _least_free(watermark: str, headroom: str, total: int) -> float:
+    """Return the free bytes that a watermark leaves: a size, or a share of the disk, at most its headroom (-1: any)."""
+    if (size := _size(watermark)) is not None:
+        return size
+    used = float(watermark[:-1]) / 100 if watermark.endswith("%") else float(watermark)
+    most = _size(headroom)
+    return total * (1 - used) if most is None else min(total * (1 - used), most)
+
+
+def _size(text: str) -> float | None:
+    """Return the bytes of a size; None if it has no unit."""
     for unit, shift in _BYTES.items():
-        if watermark.endswith(unit):
-            return float(watermark.removesuffix(unit)) * (1 << shift)
-    return total * (1 - float(watermark))
+        if text.lower().endswith(unit):
+            return float(text[: -len(unit)]) * (1 << shift)
+    return None
 
 
 def _refused(client: Client, stream: str) -> Diagnosis:
