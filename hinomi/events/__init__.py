@@ -133,7 +133,7 @@ class EventStore(Protocol):
 class StoreType(Protocol):
     """What is registered: opens a store; ``writable`` takes the writer's lock (one process only).
 
-    Its ``keys`` are a model of what ``[store]`` says to it alone. Opening connects to nothing.
+    ``keys``, where it has any, are a model of what ``[store]`` says to it alone. Opening connects to nothing.
     """
 
     def __call__(

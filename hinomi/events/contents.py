@@ -95,8 +95,7 @@ def _see(found: dict[str, File], event: Event) -> None:
     else:
         found[key] = seen
     if inside and (action in MOVED or action == COPIED):
-        name = target.replace("/", "\\").rpartition("\\")[2]
-        found[target.casefold()] = replace(seen, path=target, name=name)
+        found[target.casefold()] = replace(seen, path=target, name=_name(target))
 
 
 def _file(known: File | None, event: Event, path: str, action: str) -> File:
@@ -106,7 +105,7 @@ def _file(known: File | None, event: Event, path: str, action: str) -> File:
     allowed = event.get("hinomi.egress.verdict") != "blocked"
     return File(
         path=path,
-        name=str(event.get("file.name") or path.replace("/", "\\").rpartition("\\")[2]),
+        name=str(event.get("file.name") or _name(path)),
         file_class=event.get("hinomi.file.class") or (known.file_class if known else None),
         last_seen=str(event["@timestamp"]),
         action=action,
@@ -114,6 +113,10 @@ def _file(known: File | None, event: Event, path: str, action: str) -> File:
         size=size if isinstance(size, int) else known.size if known else None,
         left=channel if channel and allowed else known.left if known else "",
     )
+
+
+def _name(path: str) -> str:
+    return path.replace("/", "\\").rpartition("\\")[2]
 
 
 def _list(value: Any) -> list[Any]:

@@ -28,7 +28,7 @@ from hinomi.events.candidates import Filter
 from hinomi.events.opening import NoKeys, own_keys, writers_lock
 from hinomi.events.rows import batch_of, event_of
 from hinomi.events.sql import aggregate_sql, condition_sql, quote, text
-from hinomi.events.types import CORE, MOST
+from hinomi.events.types import columns_for
 from hinomi.settings import Settings
 from hinomi.tenancy import Grant
 
@@ -48,16 +48,14 @@ class Lake:
         self.failpoint: Callable[[str], None] = lambda _: None
         self._retention = settings.store.retention_days
         self._tables: dict[str, DeltaTable] = {}
-        more = sorted(name for name in fields if name not in CORE and not name.startswith("sigma."))
-        self.columns = (*CORE, *more)[:MOST]
+        self.columns = columns_for(fields)
         self._lock = writers_lock(self.folder / "writer.lock", "lake") if writable else None
 
     # --- writing ----------------------------------------------------------------------------------
 
     def position(self, app_id: str) -> int:
         """Return the number of the last block that both tables have."""
-        table = self._table("events")
-        return int(table.transaction_version(app_id) or 0) if table is not None else 0
+        return self._version("events", app_id)
 
     def append(self, flush: Flush) -> None:
         """Commit the flush's rows, egress first; blocks that are in already are dropped."""
@@ -160,7 +158,7 @@ class Lake:
             where += f" AND ({time} {sign} {at} OR ({time} = {at} AND {identity} {sign} {text(event_id)}))"
         rows = self._rows(
             query.table,
-            f"SELECT * FROM {query.table} WHERE {where} ORDER BY {quote('@timestamp')} {order}, {quote('event.id')} {order} LIMIT {limit}",  # noqa: S608
+            f"SELECT * FROM {query.table} WHERE {where} ORDER BY {quote('@timestamp')} {order}, {quote('event.id')} {order} LIMIT {limit}",  # noqa: S608 - quoted parts
         )
         return [event_of(row) for row in rows]
 

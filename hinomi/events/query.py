@@ -28,7 +28,7 @@ def parse(query: str) -> tuple[Term, ...]:
         match = _FIELD.match(query, place)
         field, op = (match[1], match[2]) if match else (None, "~")
         value, after = _value(query, match.end() if match else place)
-        if field is not None and value == "" and query[match.end() : match.end() + 1] != '"':  # type: ignore[union-attr]
+        if match and value == "" and query[match.end() : match.end() + 1] != '"':
             raise ConfigError(
                 f"no value after {field}{op} (position {place + 1})", hint='field=value, or field="two words"'
             )

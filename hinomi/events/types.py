@@ -4,6 +4,7 @@ ECS has ~2,000 fields; what is a number or a list among those that we write is s
 (elastic.co/docs/reference/ecs).
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from hinomi.clock import iso, parse_iso
@@ -35,6 +36,12 @@ CORE = (
     "hinomi.egress.channel", "hinomi.egress.verdict", "hinomi.egress.destination", "hinomi.egress.bytes", "hinomi.egress.class",
 )  # fmt: skip
 MOST = 300
+
+
+def columns_for(fields: Collection[str]) -> list[str]:
+    """Return the fields that a store keeps as columns: the core, then those that rules read, as many as there is room for."""
+    more = sorted(name for name in fields if name not in CORE and not name.startswith("sigma."))
+    return [*CORE, *more][:MOST]
 
 
 def kind_of(name: str) -> str:

@@ -23,7 +23,7 @@ from hinomi.events.elasticsearch.client import Client, ElasticError, Keys
 from hinomi.events.elasticsearch.documents import bare, document, event_of, micros
 from hinomi.events.elasticsearch.mapping import TIME, indexable, mappings, template
 from hinomi.events.opening import own_keys, writers_lock
-from hinomi.events.types import CORE, MOST, kind_of
+from hinomi.events.types import columns_for, kind_of
 from hinomi.settings import Settings
 from hinomi.tenancy import Grant
 
@@ -44,8 +44,7 @@ class Elasticsearch:
         self._client = Client(keys, settings)
         self._retention, self._shards = settings.store.retention_days, keys.shards
         self._refused = settings.data / "refused.jsonl"
-        more = sorted(name for name in fields if name not in CORE and not name.startswith("sigma."))
-        self._kinds = {name: kind_of(name) for name in indexable((*CORE, *more)[:MOST])}
+        self._kinds = {name: kind_of(name) for name in indexable(columns_for(fields))}
         self._prepared = False
         self._sure: dict[str, int] = {}
         self._lock = writers_lock(settings.data / "elasticsearch" / "writer.lock", "event store") if writable else None
@@ -91,10 +90,8 @@ class Elasticsearch:
             "mappings": {"dynamic": False, "properties": {"seq": {"type": "long"}}},
         }
         self._tolerate({400}, "PUT", f"/{self._positions}", index)  # 400: it is there
-        if (
-            self._tolerate({400, 404}, "PUT", f"/{self.stream}/_mapping?write_index_only=true", mappings(self._kinds))
-            == 400
-        ):
+        mapping = f"/{self.stream}/_mapping?write_index_only=true"
+        if self._tolerate({400, 404}, "PUT", mapping, mappings(self._kinds)) == 400:
             self._client.call("POST", f"/{self.stream}/_rollover")  # a type has changed: for a new index only
         self._prepared = True
 
@@ -205,16 +202,15 @@ class Elasticsearch:
 
     def expire(self, now: str, retention: Mapping[str, int]) -> int:
         """Drop what is past its time, whole days of it: whole indices where all of one is, else event by event."""
-        days = keeping.classes(self._client, self.stream, WHOLE)
+        kept = keeping.classes(self._client, self.stream, WHOLE)
         today = parse_iso(now).replace(hour=0, minute=0, second=0, microsecond=0)
-        limits = {days: micros(iso(today - timedelta(days=retention.get(str(days), days)))) for days in days}
+        limits = {days: micros(iso(today - timedelta(days=retention.get(str(days), days)))) for days in kept}
         return keeping.expire(self._client, self.stream, limits)
 
     def maintain(self) -> None:
         """Begin a new index where the present one is old or large."""
-        self._tolerate(
-            {400, 404}, "POST", f"/{self.stream}/_rollover", {"conditions": keeping.ROLLOVER}
-        )  # there is none yet
+        conditions = {"conditions": keeping.ROLLOVER}
+        self._tolerate({400, 404}, "POST", f"/{self.stream}/_rollover", conditions)  # there is none yet
 
     def diagnose(self) -> Iterator[Diagnosis]:
         """Look at the server, its disk, and what it refused."""

@@ -139,7 +139,7 @@ def counted(query: Query) -> Dsl:
     Raises:
         ConfigError: If a term cannot be counted by.
     """
-    return all_of([*within(Query(query.grant, query.since, query.until, table=query.table)), *map(_exact, query.terms)])
+    return all_of([*within(query), *map(_exact, query.terms)])
 
 
 def _exact(term: Term) -> Dsl:

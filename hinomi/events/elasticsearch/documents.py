@@ -71,11 +71,10 @@ def document(event: Event, kinds: Mapping[str, str], retention: int) -> dict[str
 
 def _frame(event: Event, retention: int) -> dict[str, Any]:
     days = event.get("hinomi.retention", retention)
-    frame = {
+    return {
         "@timestamp": "1970-01-01T00:00:00Z", TIME: micros(event["@timestamp"]), EGRESS: "hinomi.egress.channel" in event,
         RETENTION: days if isinstance(days, int) and 0 <= days < 2**31 else retention,
     }  # fmt: skip
-    return frame
 
 
 def _folds(text: str) -> bool:
