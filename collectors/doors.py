@@ -90,7 +90,7 @@ def _bound(address: tuple[str, int], kind: socket.SocketKind) -> socket.socket:
         if kind is socket.SOCK_STREAM:
             made.listen(BACKLOG)
         made.setblocking(False)
-    except BaseException:
+    except OSError:
         made.close()
         raise
     return made

@@ -122,10 +122,9 @@ class Log:
                 else:
                     db.execute("INSERT OR REPLACE INTO state VALUES(?,?)", (key, value))
             db.execute("COMMIT")
-        except BaseException:
-            if db.in_transaction:
+        finally:
+            if db.in_transaction:  # whatever ended it before the commit
                 db.execute("ROLLBACK")
-            raise
         return seqs
 
     def state(self, key: str) -> bytes | None:

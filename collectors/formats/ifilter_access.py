@@ -42,14 +42,14 @@ CALLED: dict[str, tuple[str, ...]] = {
     "url": ("%ru", "url", "接続先url"), "request": ('"%r"', "%r", "リクエスト"), "referrer": ("%{Referer}>h", "referer", "リファラー"),
     "agent": ("%{User-Agent}>h", "user-agent", "useragent", "ユーザーエージェント"), "type": ("%mt", "content-type", "コンテンツタイプ"),
 }  # fmt: skip
-_CELL = re.compile(
-    r'[A-Z][a-z]{2} {1,2}\d{1,2} \d{1,2}:\d\d:\d\d(?= |$)|\[[^\[\]]{0,64}\](?= |$)|"(?:[^"]|"(?! |$))*"|\S+', re.ASCII
-)
+_TIME = r"[A-Z][a-z]{2} {1,2}\d{1,2} \d{1,2}:\d\d:\d\d"
+_BRACKETS, _QUOTED = r"\[[^\[\]]{0,64}\]", r'"(?:[^"]|"(?! |$))*"'
+_CELL = re.compile(rf"{_TIME}(?= |$)|{_BRACKETS}(?= |$)|{_QUOTED}|\S+", re.ASCII)
 _WORD = r'[^\s"\[]\S*'
 #: All default columns at once; what it does not take, `_CELL` cuts.
 _WHOLE = re.compile(
-    rf"([A-Z][a-z]{{2}} {{1,2}}\d{{1,2}} \d{{1,2}}:\d\d:\d\d){f' ({_WORD})' * 8} (\[[^\[\]]{{0,64}}\]){f' ({_WORD})' * 7}{f' {_WORD}' * 4} ({_WORD})"
-    rf'{f" {_WORD}" * 3} ("(?:[^"]|"(?! |$))*"){f" ({_WORD})" * 4}', re.ASCII,
+    rf"({_TIME}){f' ({_WORD})' * 8} ({_BRACKETS}){f' ({_WORD})' * 7}{f' {_WORD}' * 4} ({_WORD}){f' {_WORD}' * 3} ({_QUOTED})"
+    rf"{f' ({_WORD})' * 4}", re.ASCII,
 )  # fmt: skip
 _REQUEST = re.compile(r'"?([A-Za-z_-]{2,32}) (.*?)(?: HTTP/(\d(?:\.\d)?))?"?', re.DOTALL)
 BLOCKS = ("block", "deny", "denied", "reject", "規制", "ブロック", "禁止")

@@ -7,7 +7,7 @@ the storer) is enriched alike.
 import hashlib
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 from sqlalchemy import Connection, func, insert, select
@@ -23,7 +23,7 @@ Role = Literal[
     "teacher", "staff", "principal", "vice_principal", "chief_teacher", "school_security_officer", "board",
     "ict_section", "operator", "operator_lead", "auditor",
 ]  # fmt: skip
-ROLES: tuple[str, ...] = Role.__args__  # type: ignore[attr-defined]
+ROLES: tuple[str, ...] = get_args(Role)
 GROUPS = {"school_management": ("principal", "vice_principal", "chief_teacher")}
 
 __all__ = ["GROUPS", "ROLES", "ClassRule", "Device", "Directory", "Person", "Tenant", "load", "save"]

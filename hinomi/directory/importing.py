@@ -108,7 +108,7 @@ class _Importer:
                 self.fault(
                     where, f"{path!r} is a {expected} by its depth, not a {row['kind']}", "mend the path or the kind"
                 )
-            self.tenants[path] = Tenant(path, row["name"] or path, expected)  # type: ignore[arg-type]
+            self.tenants[path] = Tenant(path, row["name"] or path, expected)  # type: ignore[arg-type]  # one of the kinds
         for path in self.tenants:
             parent = path.rpartition("/")[0]
             if parent and parent not in self.tenants:

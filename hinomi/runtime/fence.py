@@ -2,6 +2,7 @@
 
 It is an audit hook (https://docs.python.org/3/library/audit_events.html): nothing in the process can take it away. Host
 names are refused where they are looked up, addresses where they are connected to; sockets of this machine's files are free.
+Which addresses a name stands for is not known here: where a name is named, any address may be connected to at its port.
 """
 
 import errno

@@ -66,6 +66,6 @@ async def _into(parts: "queue.Queue[Any]", app: Any, target: str, body: dict[str
     try:
         await app(scope, receive, send)
         parts.put(None)
-    except BaseException as error:
+    except BaseException as error:  # whatever it is: without a last part the reader waits for ever
         parts.put(error)
         raise
