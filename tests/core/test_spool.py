@@ -25,7 +25,7 @@ def test_numbers_are_never_used_twice_after_the_file_drains(tmp_path: Path) -> N
 def test_blocks_and_state_are_one_commit(tmp_path: Path) -> None:
     log = Log(tmp_path / "a.db", writable=True)
     with pytest.raises(TypeError):
-        log.append([Entry("events", b"one", 1), Entry("events", "not bytes", 1)], {"cursor": b"1"})  # type: ignore[arg-type]
+        log.append([Entry("events", b"one", 1), Entry("events", "not bytes", 1)], {"cursor": b"1"})  # type: ignore[arg-type]  # the fault
     assert log.read(0) == []
     assert log.state("cursor") is None
 
