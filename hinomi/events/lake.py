@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -61,9 +62,15 @@ class Lake:
         """Commit the flush's rows, egress first; blocks that are in already are dropped."""
         if self._lock is None:
             raise ConflictError("this lake was opened to read", where=self.folder)
-        try:
+        with self._writing():
             self._append(flush)
-        except DeltaError as error:  # a full disk, a table that cannot be read: nothing was lost, it may be tried again
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except (DeltaError, subprocess.TimeoutExpired) as error:
+            # a full disk, a table that cannot be read: nothing was lost, it may be tried again
             raise HinomiError(f"the lake cannot be written: {error}", where=self.folder) from error
 
     def _append(self, flush: Flush) -> None:
@@ -210,31 +217,29 @@ class Lake:
 
     def expire(self, now: str, retention: Mapping[str, int]) -> int:
         """Drop whole (day, retention) partitions that are past their time; their files go a day later."""
+        with self._writing():
+            return sum(
+                self._expire(table, now, retention) for name in TABLES if (table := self._table(name)) is not None
+            )
+
+    def _expire(self, table: DeltaTable, now: str, retention: Mapping[str, int]) -> int:
         gone = 0
-        for name in TABLES:
-            table = self._table(name)
-            if table is None:
-                continue
-            for partition in table.partitions():
-                days = retention.get(str(partition["retention"]), int(partition["retention"]))
-                limit = (parse_iso(now) - timedelta(days=days)).strftime("%Y-%m-%d")
-                if str(partition["day"]) < limit:
-                    table.delete(
-                        f"day = {text(str(partition['day']))} AND retention = {text(str(partition['retention']))}"
-                    )
-                    gone += 1
-            table.vacuum(retention_hours=24, dry_run=False, enforce_retention_duration=False)
+        for partition in table.partitions():
+            days = retention.get(str(partition["retention"]), int(partition["retention"]))
+            limit = (parse_iso(now) - timedelta(days=days)).strftime("%Y-%m-%d")
+            if str(partition["day"]) < limit:
+                table.delete(f"day = {text(str(partition['day']))} AND retention = {text(str(partition['retention']))}")
+                gone += 1
+        table.vacuum(retention_hours=24, dry_run=False, enforce_retention_duration=False)
         return gone
 
     def maintain(self) -> None:
         """Compact small files and clean the log, in a child that ends: its memory goes with it."""
-        for name in TABLES:
-            if self._table(name) is not None:
-                subprocess.run(  # noqa: S603 - our own module
-                    [sys.executable, "-m", "hinomi.events.compacting", str(self.folder / name)],
-                    check=False,
-                    timeout=1800,
-                )
+        with self._writing():
+            for name in TABLES:
+                if self._table(name) is not None:
+                    command = [sys.executable, "-m", "hinomi.events.compacting", str(self.folder / name)]
+                    subprocess.run(command, check=False, timeout=1800)  # noqa: S603 - our own module
 
     def diagnose(self) -> Iterator[Diagnosis]:
         """Say where it is; the disk's room is looked at for all of the data folder."""
