@@ -10,7 +10,7 @@ from hinomi.events import EventStore
 from hinomi.events.contents import Contents, on_device
 from hinomi.reports import ReportKind, parts, reports
 from hinomi.reports.answers import Answers
-from hinomi.reports.events import coverage_section, occurred, until
+from hinomi.reports.events import coverage_section, occurred
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import Authored
 from hinomi.reports.internal import reported_rows
@@ -41,11 +41,11 @@ class Found:
 
 
 def look(store: EventStore, facts: Facts, silence: Mapping[str, float]) -> Found | None:
-    """Return what was on the incident's device when it was lost, or is known since."""
+    """Return what the logs have seen on the incident's device, until now."""
     if facts.device is None:
         return None
     since = iso(occurred(facts) - WINDOW)
-    return Found(on_device(store, facts.people, facts.device, since, until(facts, facts.now), silence))
+    return Found(on_device(store, facts.people, facts.device, since, iso(facts.now), silence))
 
 
 def sections(facts: Facts, answers: Answers) -> list[Section]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from hinomi.clock import iso, parse_iso
+from hinomi.clock import parse_iso
 from hinomi.events import EventStore
 from hinomi.events.coverage import Coverage
 from hinomi.reports.facts import Facts
@@ -26,11 +26,6 @@ Look = Callable[[EventStore, Facts, Mapping[str, float]], Findings | None]
 def occurred(facts: Facts) -> datetime:
     """Return when it happened, as far as anybody has said; else when the incident was opened."""
     return parse_iso(str(facts.incident["facts"].get("occurred_at") or facts.incident["opened_at"]))
-
-
-def until(facts: Facts, moment: datetime) -> str:
-    """Return a window's end: no later than now."""
-    return iso(min(moment, facts.now))
 
 
 def coverage_section(coverage: Coverage | None) -> Section:

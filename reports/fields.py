@@ -47,8 +47,8 @@ def ask(
     section: str = "",
 ) -> Any:
     """Return a pydantic field for a question: ``label`` is what people read, ``required`` binds at submission."""
-    extra = {"shape": shape, "required": required, "choices": list(choices), "hint": hint, "section": section}
-    return Field(default=None, title=label, description=hint or None, json_schema_extra=extra)  # type: ignore[arg-type]
+    extra: dict[str, Any] = {"shape": shape, "required": required, "choices": list(choices), "hint": hint, "section": section}
+    return Field(default=None, title=label, description=hint or None, json_schema_extra=extra)
 
 
 def clean(text: str, longest: int) -> str:

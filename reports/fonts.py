@@ -11,8 +11,8 @@ from importlib.resources import as_file
 from pathlib import Path
 from typing import NamedTuple
 
-import noto_cjk_sans_jp_bold  # type: ignore[import-untyped]
-import noto_cjk_sans_jp_regular  # type: ignore[import-untyped]
+import noto_cjk_sans_jp_bold  # type: ignore[import-untyped]  # a font as a package, without types
+import noto_cjk_sans_jp_regular  # type: ignore[import-untyped]  # the same
 import typst
 
 from hinomi.errors import IntegrityError

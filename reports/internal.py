@@ -1,7 +1,9 @@
 """What the reports on internal causes share: the questions on what happened and on personal data, and their sections."""
 
+from collections.abc import Callable
+
 from hinomi.playbooks.messages import words
-from hinomi.reports import parts
+from hinomi.reports import ReportKind, parts, reports
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import Authored, ask
@@ -38,9 +40,7 @@ def reported_rows(facts: Facts) -> list[Row]:
     """Return which incident this is, who has reported it and when."""
     by = facts.incident["facts"].get("reported_by")
     return [
-        Row(label="報告番号", value=f"{facts.report['number']}（第{facts.report['rev']}版）"),
-        parts.known("報告日時", parts.when(facts.report["submitted_at"] or facts.now)),
-        Row(label="事案番号", value=str(facts.incident["number"])),
+        *parts.report_rows(facts),
         Row(label="対象校", value=facts.school),
         parts.known("最初に連絡した者", facts.who(f"person:{by}") if by else facts.reporter),
         parts.known("最初の連絡の日時", parts.when(facts.incident["opened_at"])),
@@ -122,3 +122,29 @@ def leak(facts: Facts, answers: Answers) -> Section:
 def law_and_course(facts: Facts) -> list[Section]:
     """Return what the law may ask for, who decided what, and everything that happened."""
     return [parts.statutory_section(facts), decisions_section(facts), parts.timeline_section(facts)]
+
+
+def _sections(own: Callable[[Facts, Answers], Section]) -> Callable[[Facts, Answers], list[Section]]:
+    def sections(facts: Facts, answers: Answers) -> list[Section]:
+        judged = answers.of_section(JUDGED)
+        first = [summary(facts, answers), own(facts, answers), leak(facts, answers)]
+        return [*first, *([Section(title=JUDGED, rows=judged)] if judged else []), *law_and_course(facts)]
+
+    return sections
+
+
+def register(
+    name: str, *, title: str, matter: str, own: Callable[[Facts, Answers], Section], fields: type[Authored], to_board: type[Authored],
+) -> None:  # fmt: skip
+    """Register a person's report to the management, and ``NAME_to_board``, in which the management takes it over.
+
+    ``own`` makes the section on what only this kind asks.
+    """
+    sections = _sections(own)
+    reports.register(name)(ReportKind(
+        name=name, title=title, matter=matter, fields=fields, sections=sections, author="teacher", to="school_management",
+    ))  # fmt: skip
+    reports.register(f"{name}_to_board")(ReportKind(
+        name=f"{name}_to_board", title=f"{title}（教育委員会）", matter=f"{matter}（学校からの報告）", fields=to_board, sections=sections,
+        author="school_management", to="board", carries=(name,),
+    ))  # fmt: skip

@@ -1,11 +1,11 @@
 """紛失・盗難報告: a lost or stolen device or medium, from the person to the management, from the management to the board."""
 
-from hinomi.reports import ReportKind, parts, reports
+from hinomi.reports import parts
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import OPEN_ANSWERS, YES_NO, ask
 from hinomi.reports.infection import PersonalData
-from hinomi.reports.internal import JUDGED, NO_NAMES, Happened, Judged, law_and_course, leak, remote_rows, summary
+from hinomi.reports.internal import NO_NAMES, Happened, Judged, register, remote_rows
 from hinomi.reports.model import Section
 
 LOST = "紛失・盗難の状況"
@@ -49,37 +49,11 @@ def _device(facts: Facts, answers: Answers) -> Section:
     return Section(title=LOST, rows=rows)
 
 
-def sections(facts: Facts, answers: Answers) -> list[Section]:
-    """Return the report's sections."""
-    return [summary(facts, answers), _device(facts, answers), leak(facts, answers), *law_and_course(facts)]
-
-
-def sections_to_board(facts: Facts, answers: Answers) -> list[Section]:
-    """Return those of the report to the board: what was judged comes before the law."""
-    first = [summary(facts, answers), _device(facts, answers), leak(facts, answers)]
-    return [*first, Section(title=JUDGED, rows=answers.of_section(JUDGED)), *law_and_course(facts)]
-
-
-KIND = reports.register("loss")(
-    ReportKind(
-        name="loss",
-        title="紛失・盗難報告",
-        matter="校務用端末等の紛失・盗難について",
-        fields=Loss,
-        sections=sections,
-        author="teacher",
-        to="school_management",
-    )
-)
-TO_BOARD = reports.register("loss_to_board")(
-    ReportKind(
-        name="loss_to_board",
-        title="紛失・盗難報告（教育委員会）",
-        matter="校務用端末等の紛失・盗難について（学校からの報告）",
-        fields=LossToBoard,
-        sections=sections_to_board,
-        author="school_management",
-        to="board",
-        carries=("loss",),
-    )
+register(
+    "loss",
+    title="紛失・盗難報告",
+    matter="校務用端末等の紛失・盗難について",
+    own=_device,
+    fields=Loss,
+    to_board=LossToBoard,
 )

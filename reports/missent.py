@@ -1,11 +1,10 @@
 """誤送信報告: a mail or chat that went to the wrong person, from the person to the management, then to the board."""
 
-from hinomi.reports import ReportKind, reports
 from hinomi.reports.answers import Answers
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import OPEN_ANSWERS, YES_NO, ask
 from hinomi.reports.infection import PersonalData
-from hinomi.reports.internal import JUDGED, NO_NAMES, Happened, Judged, law_and_course, leak, summary
+from hinomi.reports.internal import NO_NAMES, Happened, Judged, register
 from hinomi.reports.model import Section
 
 SENT = "誤送信の状況"
@@ -37,39 +36,15 @@ class MissentToBoard(Judged, Missent):
     content: str | None = ask("送信した内容", section=SENT)
 
 
-def sections(facts: Facts, answers: Answers) -> list[Section]:
-    """Return the report's sections."""
-    sent = Section(title=SENT, rows=answers.of_section(SENT))
-    return [summary(facts, answers), sent, leak(facts, answers), *law_and_course(facts)]
+def _sent(facts: Facts, answers: Answers) -> Section:
+    return Section(title=SENT, rows=answers.of_section(SENT))
 
 
-def sections_to_board(facts: Facts, answers: Answers) -> list[Section]:
-    """Return those of the report to the board: what was judged comes before the law."""
-    sent = Section(title=SENT, rows=answers.of_section(SENT))
-    judged = Section(title=JUDGED, rows=answers.of_section(JUDGED))
-    return [summary(facts, answers), sent, leak(facts, answers), judged, *law_and_course(facts)]
-
-
-KIND = reports.register("missent")(
-    ReportKind(
-        name="missent",
-        title="誤送信報告",
-        matter="メール・チャット等の誤送信について",
-        fields=Missent,
-        sections=sections,
-        author="teacher",
-        to="school_management",
-    )
-)
-TO_BOARD = reports.register("missent_to_board")(
-    ReportKind(
-        name="missent_to_board",
-        title="誤送信報告（教育委員会）",
-        matter="メール・チャット等の誤送信について（学校からの報告）",
-        fields=MissentToBoard,
-        sections=sections_to_board,
-        author="school_management",
-        to="board",
-        carries=("missent",),
-    )
+register(
+    "missent",
+    title="誤送信報告",
+    matter="メール・チャット等の誤送信について",
+    own=_sent,
+    fields=Missent,
+    to_board=MissentToBoard,
 )

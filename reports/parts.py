@@ -72,12 +72,19 @@ def _joined(values: Iterable[Any], most: int = 8) -> str:
 # --- the incident ------------------------------------------------------------------------------------
 
 
-def case_rows(facts: Facts) -> list[Row]:
-    """Return which incident this is, and which device."""
+def report_rows(facts: Facts) -> list[Row]:
+    """Return which report this is, and on which incident."""
     return [
         Row(label="報告番号", value=f"{facts.report['number']}（第{facts.report['rev']}版）"),
         known("報告日時", when(facts.report["submitted_at"] or facts.now)),
         Row(label="事案番号", value=str(facts.incident["number"])),
+    ]
+
+
+def case_rows(facts: Facts) -> list[Row]:
+    """Return which incident this is, who reports it, and when it was detected."""
+    return [
+        *report_rows(facts),
         known("報告者・所属校", facts.reporter),
         Row(label="対象校", value=facts.school),
         known("検知日時", when(facts.incident["detected_at"])),

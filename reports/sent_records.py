@@ -12,7 +12,7 @@ from hinomi.events.exports import Answer, who_exported
 from hinomi.reports import ReportKind, parts, reports
 from hinomi.reports.answers import Answers
 from hinomi.reports.device_contents import CHANNELS
-from hinomi.reports.events import coverage_section, occurred, until
+from hinomi.reports.events import coverage_section, occurred
 from hinomi.reports.facts import Facts
 from hinomi.reports.fields import Authored
 from hinomi.reports.internal import reported_rows
@@ -48,7 +48,7 @@ def look(store: EventStore, facts: Facts, silence: Mapping[str, float]) -> Found
         return None
     moment, grant = occurred(facts), Grant("system", facts.incident["tenant"], frozenset({"read"}))
     answer = who_exported(
-        store, facts.people, grant=grant, since=iso(moment - AROUND), until=until(facts, moment + AROUND),
+        store, facts.people, grant=grant, since=iso(moment - AROUND), until=iso(min(moment + AROUND, facts.now)),
         silence_after=silence, user=user,
     )  # fmt: skip
     return Found(answer)

@@ -56,7 +56,7 @@ def text_of(content: bytes) -> str:
 def fonts_of(reader: PdfReader) -> dict[str, Any]:
     found = {}
     for page in reader.pages:
-        for font in page["/Resources"].get("/Font", {}).values():  # type: ignore[attr-defined]
+        for font in page["/Resources"].get("/Font", {}).values():  # type: ignore[attr-defined]  # pypdf knows it as any object
             font = font.get_object()
             found[str(font["/BaseFont"])] = font["/DescendantFonts"][0].get_object()
     return found
