@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 ES_NODE ?= $(wildcard ../shared/tools/es-node)
 
 .PHONY: demo test coverage soak install check clean
@@ -9,10 +10,10 @@ demo: $(VENV)/.installed  ## one school day with an incident in it (ARGS="--seed
 	$(if $(STORE),HINOMI_ES_NODE=$(ES_NODE) )$(BIN)/hinomi demo$(if $(STORE), --store $(STORE)) $(ARGS)
 
 test: $(VENV)/.tools  ## all tests
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+	$(PYTEST) $(ARGS)
 
 coverage: $(VENV)/.tools  ## the same, counting which lines the tests' own processes ran
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered $(ARGS)
+	$(PYTEST) --cov --cov-report=term:skip-covered $(ARGS)
 
 soak: $(VENV)/.tools  ## rules against the reference evaluator of bench/oracle (PAIRS=1000000 SEED=1)
 	$(BIN)/python -m bench.oracle --pairs $(or $(PAIRS),1000000) --seed $(or $(SEED),1)

@@ -110,6 +110,12 @@ def called(role: str) -> str:
     return "自動" if role == "system" else role_name(role) if role else ""
 
 
+def nudged(item: Item) -> str:
+    """Return how a line's people were pushed."""
+    pushed = ([f"催促{item.reminded}"] if item.reminded else []) + (["上位へ連絡"] if item.escalated else [])
+    return "　".join(pushed)
+
+
 def model(sheet: Sheet, number: str, now: datetime) -> ReportModel:
     """Return the sheet as a report."""
     return ReportModel(
@@ -160,8 +166,7 @@ def _lines(sheet: Sheet) -> Section:
     rows = [
         [
             str(item.flow or ""), item.what, called(item.role), clock(item.due), clock(item.done), item.by,
-            VERDICTS[item.verdict], span(item.late),
-            "　".join([*([f"催促{item.reminded}"] if item.reminded else []), *(["上位へ連絡"] if item.escalated else [])]),
+            VERDICTS[item.verdict], span(item.late), nudged(item),
         ]
         for item in sheet.items
     ]  # fmt: skip

@@ -47,7 +47,13 @@ def ask(
     section: str = "",
 ) -> Any:
     """Return a pydantic field for a question: ``label`` is what people read, ``required`` binds at submission."""
-    extra: dict[str, Any] = {"shape": shape, "required": required, "choices": list(choices), "hint": hint, "section": section}
+    extra: dict[str, Any] = {
+        "shape": shape,
+        "required": required,
+        "choices": list(choices),
+        "hint": hint,
+        "section": section,
+    }
     return Field(default=None, title=label, description=hint or None, json_schema_extra=extra)
 
 

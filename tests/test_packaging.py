@@ -32,9 +32,10 @@ def test_the_links_for_type_checkers_point_at_the_parts() -> None:
         assert (ROOT / name.replace(".", "/")).resolve() == folder
 
 
-def test_rules_playbooks_and_migrations_ship_with_the_package() -> None:
+def test_rules_playbooks_settings_and_migrations_ship_with_the_package() -> None:
     assert (files("hinomi.detections") / "rules/house/egress/external_media_write_without_right.yml").is_file()
     assert (files("hinomi.playbooks") / "library/external-malware.yml").is_file()
+    assert (files("hinomi.cli.demo") / "templates/hinomi.toml").is_file()
     assert (files("hinomi.state") / "migrations/script.py.mako").is_file()
 
 

@@ -2,11 +2,12 @@
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from email import policy
 from email.parser import BytesParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 from hinomi.cli.acting.pages import Answer, ask
 
@@ -38,6 +39,45 @@ def read(path: Path) -> Mail:
     )
 
 
+class Reachable(Protocol):
+    """Somebody with addresses."""
+
+    @property
+    def mail(self) -> str:
+        """The address at work."""
+
+    @property
+    def mail_off(self) -> str:
+        """The address off their PC."""
+
+
+P = TypeVar("P", bound=Reachable)
+
+
+@dataclass(frozen=True)
+class Letter(Generic[P]):
+    """One message and its reader; None: the address is nobody's."""
+
+    mail: Mail
+    person: P | None
+
+
+class Letters(Generic[P]):
+    """A mail folder as it fills: yields what has come since the last look."""
+
+    def __init__(self, folder: Path, people: Iterable[P]):
+        self._folder, self._seen = folder, set[str]()
+        self._people = {address.lower(): p for p in people for address in (p.mail_off, p.mail) if address}
+
+    def new(self) -> Iterator[Letter[P]]:
+        """Yield new messages, oldest first."""
+        for path in sorted(self._folder.glob("*.eml")):
+            if path.name not in self._seen:
+                self._seen.add(path.name)
+                mail = read(path)
+                yield Letter(mail, self._people.get(mail.to.lower()))
+
+
 def check(answer: Answer) -> None:
     """Take an answer for what it says.
 
@@ -50,10 +90,11 @@ def check(answer: Answer) -> None:
 
 
 class Api:
-    """The API with one key."""
+    """The API, or another door that takes and gives JSON, with one key."""
 
-    def __init__(self, base: str, key: str):
-        self._base, self._headers = base, {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    def __init__(self, base: str, key: str, path: str = "/api/v1"):
+        self._base = f"{base}{path}"
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         """Return the JSON of an answer.
@@ -62,7 +103,7 @@ class Api:
             OSError: If it is refused.
         """
         content = json.dumps(body).encode() if body is not None else None
-        answer = ask(method, f"{self._base}/api/v1/{path}", content, self._headers)
+        answer = ask(method, f"{self._base}/{path}", content, self._headers)
         if answer.status >= 400:
             raise OSError(f"{path}: answer {answer.status}: {answer.text[:200]}")
         return json.loads(answer.text)

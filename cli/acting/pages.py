@@ -184,9 +184,7 @@ def _option(control: Field, wanted: str | None) -> str:
         return str(wanted)
     if control.value:
         return control.value
-    return next(
-        (option for option in ("調査中", "不明") if option in control.options), next(filter(None, control.options), "")
-    )
+    return next((option for option in UNKNOWN if option in control.options), next(filter(None, control.options), ""))
 
 
 def press(url: str, answers: dict[str, str]) -> Answer:

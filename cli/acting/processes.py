@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hinomi.cli.acting.pages import ask
-from hinomi.errors import HinomiError
+from hinomi.errors import ConfigError, HinomiError
 
 READY = 30.0
 """Seconds a process has to be ready."""
@@ -171,6 +171,18 @@ def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def new_folder(given: str) -> Path:
+    """Return a play's folder, which is to be laid out.
+
+    Raises:
+        ConfigError: If there is something in it.
+    """
+    folder = Path(given).resolve()
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty", hint="give --keep a new folder; nothing is overwritten")
+    return folder
 
 
 def is_terminal(stream: IO[str]) -> bool:

@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
@@ -16,30 +15,22 @@ READY = 150.0
 """Seconds a node has to be ready: half a minute of them is its own start, more where it is fetched first."""
 
 
-@dataclass(frozen=True)
-class Where:
-    """A script that starts a node (``start|purge --port N --dir D``; start prints the node's address), or an address."""
-
-    script: Path | None = None
-    url: str = ""
-
-
 class Node:
     """What events are kept in for one run of the demo."""
 
-    def __init__(self, where: Where):
-        """Say what is missing before anything starts.
+    def __init__(self, script: Path | None = None, url: str = ""):
+        """Take a script that starts a node (``start|purge --port N --dir D``; start prints its address), or an address.
 
         Raises:
-            ConfigError: If there is neither a script nor an address.
+            ConfigError: If there is neither, before anything starts.
         """
-        if not where.url and (where.script is None or not where.script.is_file()):
-            found = f"{where.script} is no file" if where.script else "no Elasticsearch was named"
+        if not url and (script is None or not script.is_file()):
+            found = f"{script} is no file" if script else "no Elasticsearch was named"
             raise ConfigError(
                 found, hint="--es-url URL of a node, or --es-node PATH of a script that starts one (HINOMI_ES_NODE)"
             )
-        self._script = None if where.url else where.script
-        self.url, self._folder = where.url, Path()
+        self._script = None if url else script
+        self.url, self._folder = url, Path()
         self.prefix = f"demo_{secrets.token_hex(4)}"
 
     def start(self) -> str:
@@ -71,8 +62,9 @@ class Node:
 
     def _run(self, *words: str, check: bool = True) -> str:
         try:
-            command = [str(self._script), *words]  # named by who runs the demo
-            done = subprocess.run(command, capture_output=True, text=True, timeout=READY, check=False)  # noqa: S603
+            done = subprocess.run(  # noqa: S603 - named by who runs the demo
+                [str(self._script), *words], capture_output=True, text=True, timeout=READY, check=False
+            )
         except (OSError, subprocess.TimeoutExpired) as error:
             raise HinomiError(f"{self._script} {words[0]}: {error}", hint="see its logs, or give --es-url") from error
         if check and done.returncode:

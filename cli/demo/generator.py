@@ -11,13 +11,13 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from hinomi.cli.acting.pages import JST
 from hinomi.cli.demo import webfilter
 from hinomi.cli.demo.world import Device, Person, World
 
-JST = timezone(timedelta(hours=9))
 COLUMNS = 91
 #: Column → its title in the header of our sample; the others are 項目N.
 TITLES = {

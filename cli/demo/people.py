@@ -6,13 +6,14 @@ waits for the reminder.
 
 import time
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from hinomi.cli.acting.letters import Api, Mail, check, read
-from hinomi.cli.acting.pages import press
+from hinomi.cli.acting.agenda import Agenda
+from hinomi.cli.acting.letters import Api, Letter, Letters, Mail, check
+from hinomi.cli.acting.pages import JST, press
 from hinomi.cli.demo.chat import Chat
 from hinomi.cli.demo.world import Person, World
 
@@ -70,7 +71,7 @@ ANSWERS = {
 
 def answers() -> dict[str, str]:
     """Return what they write today: the times are theirs, as a browser sends them."""
-    now = datetime.now(timezone(timedelta(hours=9)))
+    now = datetime.now(JST)
     later = (now + timedelta(hours=3)).replace(minute=0)
     times = {"found_at": now, "next_report_at": later, "approved_on": now}
     return {**ANSWERS, **{name: moment.strftime("%Y-%m-%dT%H:%M") for name, moment in times.items()}}
@@ -80,41 +81,29 @@ class People:
     """Everybody with a mailbox."""
 
     def __init__(self, world: World, folder: Path, api: Api, chat: Chat, tell: Callable[..., None]):
-        self._by_address = {address.lower(): p for p in world.people for address in (p.mail, p.mail_off) if address}
-        self._folder, self._api, self._chat, self._tell = folder, api, chat, tell
-        self._seen: set[str] = set()
+        self._world, self._letters = world, Letters(folder, world.people)
+        self._api, self._chat, self._tell = api, chat, tell
+        self._agenda = Agenda(self._trouble)
         self._handled: set[str] = set()
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._looking: dict[str, float] = {}
         self._next_look = 0.0
         self._pressed: set[str] = set()
 
     def look(self) -> None:
         """Read new mail and do what is due."""
-        for path in sorted(self._folder.glob("*.eml")):
-            if path.name not in self._seen:
-                self._seen.add(path.name)
-                self._receive(read(path))
+        for letter in self._letters.new():
+            self._receive(letter)
         try:
             self._look_at_chat()
         except (OSError, HTTPException) as error:
-            self._tell("trouble", what=f"{type(error).__name__}: {error}")
-        now = time.monotonic()
-        due = [item for item in self._later if item[0] <= now]
-        self._later = [item for item in self._later if item[0] > now]
-        for _, tries, act in due:
-            try:
-                act()
-            except (OSError, HTTPException, LookupError) as error:
-                self._tell("trouble", what=f"{type(error).__name__}: {error}")
-                if tries < 5:
-                    self._later.append((now + 1.0, tries + 1, act))
+            self._trouble(error)
+        self._agenda.do_due()
 
-    def _soon(self, seconds: float, act: Callable[[], None]) -> None:
-        self._later.append((time.monotonic() + seconds, 0, act))
+    def _trouble(self, error: Exception) -> None:
+        self._tell("trouble", what=f"{type(error).__name__}: {error}")
 
-    def _receive(self, mail: Mail) -> None:
-        person = self._by_address.get(mail.to.lower())
+    def _receive(self, letter: Letter[Person]) -> None:
+        person, mail = letter.person, letter.mail
         self._tell(
             "mail", who=person.id if person else mail.to, role=person.role if person else "", template=mail.template
         )
@@ -124,7 +113,7 @@ class People:
             self._tell("paged", who=person.id, role=person.role, template=mail.template)
         if mail.kind in ("r", "p", "f") and self._acts(person, mail):
             self._handled.add(mail.link)
-            self._soon(0.5 if mail.kind != "f" else 1.0, lambda: self._open(person, mail))
+            self._agenda.after(0.5 if mail.kind != "f" else 1.0, lambda: self._open(person, mail))
 
     def _acts(self, person: Person, mail: Mail) -> bool:
         if mail.template == "isolation_notice":  # this one is left to its reminder
@@ -135,8 +124,7 @@ class People:
         return person.role in roles and first and mail.link not in self._handled
 
     def _open(self, person: Person, mail: Mail) -> None:
-        answer = press(mail.link, answers() if mail.kind == "f" else {})
-        check(answer)
+        check(press(mail.link, answers() if mail.kind == "f" else {}))
         what = {"f": "submitted", "p": "read", "r": "received"}[mail.kind]
         self._tell("act", who=person.id, role=person.role, what=what, template=mail.template)
 
@@ -160,7 +148,7 @@ class People:
         return since >= THINKS and (self._edr_agrees(wait["incident"]) or since >= EDR_WAIT)
 
     def _press(self, label: str, wait: dict[str, Any]) -> None:
-        operator = next(person for person in self._by_address.values() if person.id == "soc-operator01")
+        operator = next(person for person in self._world.people if person.id == "soc-operator01")
         if wait["kind"] == "decision":
             self._api.call("POST", f"incidents/{wait['incident']}/assign", {"assignee": operator.id})
         self._chat.press(label, operator.chat)

@@ -9,13 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
-from hinomi.cli.acting.processes import is_terminal
+from hinomi.cli.acting.processes import is_terminal, new_folder
 from hinomi.cli.demo.closing import summary
 from hinomi.cli.demo.conductor import Conductor, Seen
 from hinomi.cli.demo.elastic import Node
 from hinomi.cli.demo.show import Plain, Screen, last_page, now_text
 from hinomi.cli.demo.stage import Options, Stage
-from hinomi.errors import ConfigError
 
 
 def play(options: Options, node: Node | None = None, *, plain: bool, json_file: str | None, keep: str | None) -> int:
@@ -26,7 +25,7 @@ def play(options: Options, node: Node | None = None, *, plain: bool, json_file: 
         HinomiError: If a process did not get ready or ended.
     """
     began = time.monotonic()
-    kept = None if keep is None else _empty(Path(keep))
+    kept = None if keep is None else new_folder(keep)
     console = Console()
     with tempfile.TemporaryDirectory(prefix="hinomi-demo-") as scratch, node or nullcontext():
         folder = kept or Path(scratch) / "day"
@@ -44,12 +43,6 @@ def play(options: Options, node: Node | None = None, *, plain: bool, json_file: 
     for text in wrong:
         console.print(f"[bold red]not as it must be:[/] {text}")
     return 1 if wrong else 0
-
-
-def _empty(folder: Path) -> Path:
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty", hint="give --keep a new folder; nothing is overwritten")
-    return folder.resolve()
 
 
 def _run(stage: Stage, show: Plain | Screen) -> tuple[Seen, int]:

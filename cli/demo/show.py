@@ -1,6 +1,5 @@
 """How the demo is shown: live with rich, or as plain lines; and its last page."""
 
-import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +12,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from hinomi.cli.acting.show import Lines, local
 from hinomi.cli.demo.conductor import Seen
 from hinomi.cli.demo.flow import DID_NOT, STEPS, Step
 from hinomi.cli.demo.scenes import SERVER
-from hinomi.clock import JST
 
-MARKS = {"done": "✔", "verified": "✔", "failed": "✘", "skipped": "–", "did not happen": "·"}
+MARKS = {"done": "✔", "verified": "✔", "failed": "✘", "skipped": "–", DID_NOT: "·"}
 WIDE = 116
 """Columns from which on the Japanese names are shown too."""
 NARROW = 96
@@ -40,8 +39,9 @@ TELL = {
 }
 
 
-def _local(iso: str | None) -> str:
-    return datetime.fromisoformat(iso).astimezone(JST).strftime("%H:%M:%S") if iso else ""
+def _told(seen: Seen) -> list[str]:
+    """Return what has happened, as it is said."""
+    return [TELL[line["event"]](line) for line in seen.lines if line["event"] in TELL]
 
 
 def _mark(step: Step) -> Text:
@@ -63,7 +63,7 @@ def _state(step: Step, running: bool) -> Text:
 
 def _due(step: Step) -> Text:
     late = bool(step.due) and bool(step.done) and str(step.done) > str(step.due)
-    return Text(_local(step.due), style="red" if late else "dim")
+    return Text(local(step.due), style="red" if late else "dim")
 
 
 def steps_table(steps: list[Step], width: int, *, running: bool = False) -> Table:
@@ -79,72 +79,45 @@ def steps_table(steps: list[Step], width: int, *, running: bool = False) -> Tabl
         ja, en = STEPS[int(step.id)]
         dim = "" if step.over or step.state == "failed" else "dim"
         table.add_row(
-            _mark(step), Text(step.id, style="dim"), Text(en, style=dim or "bold"), *([Text(ja, style=dim)] if wide else []), _local(step.done),
+            _mark(step), Text(step.id, style="dim"), Text(en, style=dim or "bold"), *([Text(ja, style=dim)] if wide else []), local(step.done),
             *([Text(_after(step, steps[0]), style="cyan"), _due(step)] if dues else []), (step.by or "").removeprefix("person:"),
             _state(step, running),
         )  # fmt: skip
     return table
 
 
-class Plain:
+class Plain(Lines):
     """Prints one line for each thing that happens."""
-
-    def __init__(self) -> None:
-        self._phase, self._lines, self._steps = "", 0, dict[str, str]()
-
-    def __enter__(self) -> "Plain":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     def __call__(self, seen: Seen) -> None:
         """Print what is new."""
-        if seen.phase != self._phase:
-            self._phase = seen.phase
-            self._print(seen, seen.phase)
-        for line in seen.lines[self._lines :]:
-            if line["event"] in TELL:
-                self._print(seen, "  " + TELL[line["event"]](line))
-        self._lines = len(seen.lines)
-        for step in seen.steps:
-            if step.state != "did not happen" and self._steps.get(step.id) != step.state:
-                self._steps[step.id] = step.state
-                by = f" by {step.by.removeprefix('person:')}" if step.by else ""
-                self._print(seen, f"step {step.id:>2}  {STEPS[int(step.id)][1]}: {step.state}{by}")
+        states = [(step.id, step.state, self._line(step)) for step in seen.steps if step.state != DID_NOT]
+        self.tell(time.monotonic() - seen.began, seen.phase, _told(seen), states)
 
     @staticmethod
-    def _print(seen: Seen, text: str) -> None:
-        sys.stdout.write(f"{time.monotonic() - seen.began:6.1f} s  {text}\n")
-        sys.stdout.flush()
+    def _line(step: Step) -> str:
+        by = f" by {step.by.removeprefix('person:')}" if step.by else ""
+        return f"step {step.id:>2}  {STEPS[int(step.id)][1]}: {step.state}{by}"
 
 
-class Screen:
+class Screen(Live):
     """Shows the flow live on a terminal."""
 
     LAST, ELSE = 8, 19
     """Most lines of what happened last, and the lines of all else."""
 
     def __init__(self, console: Console):
+        super().__init__(console=console, refresh_per_second=8, transient=True)
         self._width = console.width - 6
         self._last = max(1, min(self.LAST, console.height - self.ELSE))
-        self._live = Live(console=console, refresh_per_second=8, transient=True)
-
-    def __enter__(self) -> "Screen":
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *given: Any) -> None:
-        self._live.__exit__(*given)
 
     def __call__(self, seen: Seen) -> None:
         """Redraw."""
-        self._live.update(self.page(seen))
+        self.update(self.page(seen))
 
     def page(self, seen: Seen) -> Panel:
         """Return what is to be seen now."""
-        told = [TELL[line["event"]](line) for line in seen.lines if line["event"] in TELL]
-        happened = Text("\n".join(told[-self._last :]), style="dim")
+        happened = Text("\n".join(_told(seen)[-self._last :]), style="dim")
         counts = "  ".join(f"{name} {count:,}" for name, count in seen.sent.items()) or "nothing yet"
         stored = f"   stored {seen.stored:,}" if seen.stored else ""
         foot = Text(f"{time.monotonic() - seen.began:5.1f} s   sent: {counts}{stored}", style="cyan")
@@ -189,13 +162,13 @@ def _speed(found: dict[str, Any]) -> list[tuple[str, str, str]]:
     rows = [("isolation", f"none asked for: {found['isolation_requests']} requests in the EDR's journal", "green")]
     if found["malware"]:
         spans = found["latencies_ms"]
-        ms = {name: "did not happen" if value is None else f"{value:.0f} ms" for name, value in spans.items()}
+        ms = {name: DID_NOT if value is None else f"{value:.0f} ms" for name, value in spans.items()}
         rows = [
             (f"line sent → isolation {what}", f"{ms[f'line_to_isolation_{what}']}   (EDR's journal)", "cyan")
             for what in ("request", "verified")
         ]
     if host := found["host"]:
-        when = f", observed {_local(host['observed_at'])}" if host["observed_at"] else ", never observed"
+        when = f", observed {local(host['observed_at'])}" if host["observed_at"] else ", never observed"
         rows.append((f"host {host['id']}", f"{host['state'] or 'unknown'}{when}", ""))
         seen = f"{found['web_filter']} requests of {host['id']} to {SERVER}, over syslog"
         rows.append(("seen by the web filter", seen, ""))

@@ -39,7 +39,6 @@ class Stage:
         self.journal = self.outside / "edr-journal.jsonl"
         self.world = world.build(options.seed)
         self.api = self.key = ""
-        self.names: dict[str, str] = {}
         self.processes = Processes(self.outside)
         self.players: Child
 
@@ -123,7 +122,6 @@ class Stage:
         operator = self._key(
             "operator on duty", "--scope", "read", "--scope", "act", "--role", "operator", "--person", "soc-operator01"
         )
-        self.names[f"key:{operator['id']}"] = "operator"
         reason = "sample tenant of hinomi demo: the drill was passed"
         self.hinomi(
             "--config",

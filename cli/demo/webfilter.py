@@ -7,12 +7,13 @@ import random
 import socket
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+from typing import Any
 from urllib.parse import quote, quote_plus
 
+from hinomi.cli.acting.pages import JST
 from hinomi.cli.demo.world import Device, Person
 
-JST = timezone(timedelta(hours=9))
 AGENT = quote_plus("Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Edg/142.0")
 GROUP = quote("教職員")
 SITES = (
@@ -37,9 +38,9 @@ def access(at: datetime, client: str, computer: str, user: str, url: str, *, mim
     )
 
 
-def of(device: Device, person: Person, at: datetime, url: str, **more: str | int) -> str:
+def of(device: Device, person: Person, at: datetime, url: str, **more: Any) -> str:
     """Return the line of a request that a person's PC has made."""
-    return access(at, device.ip, device.name, person.account.rpartition("\\")[2], url, **more)  # type: ignore[arg-type]
+    return access(at, device.ip, device.name, person.account.rpartition("\\")[2], url, **more)
 
 
 def browsing(device: Device, person: Person, at: datetime, chance: random.Random) -> str:
@@ -63,7 +64,7 @@ class Sender:
         self._connection: socket.socket | None = None
 
     def send(self, lines: Sequence[str], at: datetime) -> None:
-        """Send lines; what a broken connection did not take goes over the next one."""
+        """Send lines; where the connection breaks, all of them again over the next one."""
         data = b"".join(message(line, at) for line in lines)
         while True:
             try:

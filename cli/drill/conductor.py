@@ -8,8 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from hinomi.cli.acting.letters import Api
-from hinomi.cli.drill.letters import Letter, Letters
+from hinomi.cli.acting.letters import Letter, Letters
 from hinomi.cli.drill.options import AUTO
 from hinomi.cli.drill.plan import Plan
 from hinomi.cli.drill.roles import ASKS, Roles
@@ -50,8 +49,7 @@ class Conductor:
         self.seen = Seen(plan, self.stage.sent_to)
         self._score = Score({entry.playbook.id: entry.playbook for entry in plan.entries}, plan.directory)
         self.on_change, self._moved = on_change, time.monotonic()
-        self._letters = Letters(self.stage.mail, plan.directory)
-        self._api: Api
+        self._letters = Letters(self.stage.mail, plan.directory.people)
         self._roles: Roles | None = None
 
     def hold(self) -> str:
@@ -64,9 +62,8 @@ class Conductor:
         self.stage.lay_out()
         self._say("the drill's hinomi serve is starting")
         self.stage.start()
-        self._api = Api(self.stage.api, self.stage.key)
         if self.plan.options.played_by == AUTO:
-            self._roles = Roles(self.plan, self._api, self.stage.api, self._told)
+            self._roles = Roles(self.plan, self.stage.admin, self.stage.api, self._told)
         self.seen.began = datetime.now(UTC)
         self.plan.flow.begin(self.stage)
         self._say("訓練 / the drill is on")
@@ -117,13 +114,13 @@ class Conductor:
 
     def _asked(self) -> tuple[dict[str, Any] | None, list[dict[str, Any]]]:
         """Return the drill's incident and its runs."""
-        found = self._api.call("GET", f"incidents?category={self.plan.flow.facts['category']}")["items"]
+        found = self.stage.admin.call("GET", f"incidents?category={self.plan.flow.facts['category']}")["items"]
         if not found:
             return None, []
-        incident = self._api.call("GET", f"incidents/{found[-1]['id']}")
-        return incident, [self._api.call("GET", f"runs/{run['id']}") for run in incident["runs"]]
+        incident = self.stage.admin.call("GET", f"incidents/{found[-1]['id']}")
+        return incident, [self.stage.admin.call("GET", f"runs/{run['id']}") for run in incident["runs"]]
 
-    def _line(self, letter: Letter) -> str:
+    def _line(self, letter: Letter[Person]) -> str:
         """Say who was written to; where people answer, also how."""
         person, mail = letter.person, letter.mail
         told = f"mail to {f'{person.role} {person.id}' if person else mail.to}: {mail.template}"
@@ -158,7 +155,7 @@ class Conductor:
         """Return the score as it stands; serve must still run."""
         plan, seen, directory = self.plan, self.seen, self.plan.directory
         modes = {entry.playbook.id: plan.material.modes[entry.playbook.id] for entry in plan.entries}
-        reports = [row for row in self._api.call("GET", "reports")["items"] if row["path"]]
+        reports = [row for row in self.stage.admin.call("GET", "reports")["items"] if row["path"]]
         names = ("number", "kind", "title", "path", "sha256")
         return Sheet(
             flow=plan.flow.name, title=plan.flow.title, tenant=plan.device.tenant, school=directory.tenant_name(plan.device.tenant),
@@ -166,5 +163,5 @@ class Conductor:
             began=iso(seen.began), ended=iso(datetime.now(UTC)), ended_by=ended_by, sent_to=self.stage.sent_to, items=seen.items, modes=modes,
             reminders=told(seen.incident, "reminder"), escalations=told(seen.incident, "overdue"), messages=len(told(seen.incident, "message")),
             requests=self.stage.world.requests(), reports=[{name: row[name] for name in names} for row in reports], notes=plan.notes,
-            audit=self._api.call("GET", "audit/verify"),
+            audit=self.stage.admin.call("GET", "audit/verify"),
         )  # fmt: skip

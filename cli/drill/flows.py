@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from hinomi.cli.acting import letters
+from hinomi.cli.acting.letters import check
 from hinomi.cli.acting.pages import ask
 from hinomi.directory import Device, Person
 from hinomi.errors import ConfigError
@@ -59,7 +59,7 @@ def _detected(stage: "Stage") -> None:
     plan = stage.plan
     line = json.dumps(event(plan.device, plan.owner, datetime.now(UTC)), ensure_ascii=False).encode() + b"\n"
     headers = {"Authorization": f"Bearer {stage.ingest_key}", "Content-Type": "application/x-ndjson"}
-    letters.check(ask("POST", f"http://{stage.ingest}/v1/events/drill", line, headers))
+    check(ask("POST", f"http://{stage.ingest}/v1/events/drill", line, headers))
 
 
 def _reported(kind: str, title: str) -> Callable[["Stage"], None]:
@@ -77,7 +77,7 @@ def _reported(kind: str, title: str) -> Callable[["Stage"], None]:
             "what": "訓練のための報告",
         }
         lost = {"device": plan.device.id} if kind == "lost_device" else {}
-        letters.Api(stage.api, stage.key).call("POST", "incidents", about | lost)
+        stage.admin.call("POST", "incidents", about | lost)
 
     return begin
 

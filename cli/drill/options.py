@@ -1,9 +1,11 @@
 """What was asked for on the command line."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 AUTO, PEOPLE = "auto", "people"
+PACE = {AUTO: 60.0, PEOPLE: 1.0}
+LIMIT = {AUTO: 15.0, PEOPLE: 480.0}
 
 
 @dataclass(frozen=True)
@@ -14,15 +16,15 @@ class Options:
     """
 
     flow: str
-    tenant: str = ""
-    device: str = ""
-    played_by: str = AUTO
-    pace: float = 60.0
-    limit: float = 15.0
-    seed: int = 1
-    delays: dict[str, float | None] = field(default_factory=dict)
-    choices: tuple[str, ...] = ()
-    send: bool = False
-    listen: str = ""
-    url: str = ""
-    lists: Path | None = None
+    tenant: str
+    device: str
+    played_by: str
+    pace: float
+    limit: float
+    seed: int
+    delays: dict[str, float | None]
+    choices: tuple[str, ...]
+    send: bool
+    listen: str
+    url: str
+    lists: Path | None

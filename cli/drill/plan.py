@@ -2,12 +2,13 @@
 
 import importlib.util
 import random
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from hinomi.cli.drill.flows import FLOWS, Flow
 from hinomi.cli.drill.material import Material
@@ -17,7 +18,7 @@ from hinomi.directory import Device, Directory, Person
 from hinomi.errors import ConfigError, UnknownComponentError
 from hinomi.playbooks.engine import people
 from hinomi.playbooks.engine.library import Entry
-from hinomi.playbooks.engine.model import Playbook, Step
+from hinomi.playbooks.engine.model import Duration, Playbook, Step
 from hinomi.playbooks.engine.runs import matches
 from hinomi.playbooks.messages import words
 from hinomi.playbooks.vendors import vendors
@@ -25,7 +26,7 @@ from hinomi.tenancy import within
 
 PEOPLE_KEYS = ("due", "remind")
 """Times that people have, which the pace shortens; the time that a product has to be seen done is its own."""
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION: TypeAdapter[timedelta] = TypeAdapter(Duration)
 _LEAST_WHOLE = 600.0
 """Seconds from which on a shortened time is written in seconds."""
 
@@ -62,6 +63,10 @@ class Plan:
     def holders(self, role: str) -> list[Person]:
         """Return who holds a role in this incident."""
         return people.holders(self.directory, self.facts, role)
+
+    def reached(self, role: str) -> list[people.Recipient]:
+        """Return whom of a role messages reach; a teacher's must reach them off their PC."""
+        return people.recipients(self.directory, self.facts, role, off_device=role == "teacher")
 
     def roles(self) -> list[str]:
         """Return the roles that the playbooks name, each once."""
@@ -137,11 +142,10 @@ def simulator_of(product: str) -> str | None:
 def _unreachable(plan: Plan) -> Iterator[str]:
     """Say which roles no message reaches: that is what a drill finds first."""
     for role in plan.roles():
-        off = role == "teacher"
-        if not people.recipients(plan.directory, plan.facts, role, off_device=off):
+        if not plan.reached(role):
             why = (
                 "端末以外の連絡先（mail_off）が登録されていない"
-                if off and plan.holders(role)
+                if role == "teacher" and plan.holders(role)
                 else "連絡先のある担当者がいない"
             )
             yield f"役割「{words.word(words.ROLES, role)}」に{why}。"
@@ -181,8 +185,8 @@ def _paced(part: Any, pace: float, *, people: bool = False) -> Any:
 
 def shortened(duration: str, pace: float) -> str:
     """Return a playbook's duration divided by the pace: ``30m`` at 60 is ``30000ms``."""
-    found = re.fullmatch(r"(\d+)(ms|s|m|h|d)", duration)
-    if found is None:
+    try:
+        seconds = _DURATION.validate_python(duration).total_seconds() / pace
+    except ValidationError:  # no duration: its playbook says so when it is read
         return duration
-    seconds = int(found[1]) * _UNITS[found[2]] / pace
     return f"{round(seconds)}s" if seconds >= _LEAST_WHOLE else f"{max(round(seconds * 1000), 1)}ms"

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hinomi.cli.acting.processes import is_terminal
+from hinomi.cli.acting.processes import is_terminal, new_folder
 from hinomi.cli.client import Client
 from hinomi.cli.drill import material, plan
 from hinomi.cli.drill.conductor import Conductor
 from hinomi.cli.drill.options import Options
 from hinomi.cli.drill.show import Plain, Screen, last_page, show_plan
 from hinomi.clock import JST
-from hinomi.errors import ConfigError, HinomiError
+from hinomi.errors import HinomiError
 from hinomi.reports import drill, page, pdf
 from hinomi.reports.drill import Sheet
 
@@ -38,9 +38,7 @@ def play(
     made = plan.make(material.gather(client, options.lists), options)
     console = Console()
     stamp = datetime.now(JST)
-    folder = Path(keep or f"hinomi-drill-{stamp:%Y%m%d-%H%M%S}").resolve()
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty", hint="give --keep a new folder; nothing is overwritten")
+    folder = new_folder(keep or f"hinomi-drill-{stamp:%Y%m%d-%H%M%S}")
     show = Plain() if plain or not is_terminal(console.file) else Screen(console)
     conductor = Conductor(folder, made, show)
     if dry_run:

@@ -4,16 +4,14 @@ They know their mail, its links, and the API with a key of their own. A role ans
 """
 
 import random
-import time
 from collections.abc import Callable, Iterable, Sequence
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
 from hinomi.api.keys import ROLES as KEY_ROLES
-from hinomi.cli.acting.letters import Api, Mail, check
+from hinomi.cli.acting.agenda import Agenda
+from hinomi.cli.acting.letters import Api, Letter, Mail, check
 from hinomi.cli.acting.pages import press
-from hinomi.cli.drill.letters import Letter
 from hinomi.cli.drill.plan import Plan
 from hinomi.directory import Person
 
@@ -34,7 +32,6 @@ TAKES = {
     "approvals": (2.0, 6.0),
     "tasks": (4.0, 8.0),
 }
-TRIES = 5
 Tell = Callable[[str, Person, str], None]
 
 
@@ -48,12 +45,12 @@ class Roles:
         self._duty = self._on_duty()
         self._apis: dict[str, Api] = {}
         self._handled: set[str] = set()
-        self._later: list[tuple[float, int, Callable[[], None]]] = []
+        self._agenda = Agenda()
 
     @property
     def busy(self) -> bool:
         """Whether anybody is about to answer."""
-        return bool(self._later)
+        return self._agenda.busy
 
     def _on_duty(self) -> dict[str, str]:
         """Return person → the role in which they answer: one with an address for each role that the playbooks name."""
@@ -64,20 +61,12 @@ class Roles:
                 found[self._chance.choice(holders).id] = role
         return found
 
-    def take(self, letters: Iterable[Letter]) -> None:
+    def take(self, letters: Iterable[Letter[Person]]) -> None:
         """Read new mail, and do what is due."""
         for letter in letters:
             if letter.person is not None:
                 self._receive(letter.mail, letter.person)
-        now = time.monotonic()
-        due = [item for item in self._later if item[0] <= now]
-        self._later = [item for item in self._later if item[0] > now]
-        for _, tries, act in due:
-            try:
-                act()
-            except (OSError, HTTPException, LookupError):
-                if tries < TRIES:
-                    self._later.append((now + 1.0, tries + 1, act))
+        self._agenda.do_due()
 
     def _receive(self, mail: Mail, person: Person) -> None:
         if person.id not in self._duty:
@@ -94,7 +83,7 @@ class Roles:
         for role in (person.role, self._duty[person.id]):
             minutes = self._plan.options.delays.get(role, minutes)
         if minutes is not None:
-            self._later.append((time.monotonic() + minutes * 60 / self._plan.options.pace, 0, act))
+            self._agenda.after(minutes * 60 / self._plan.options.pace, act)
 
     def _open(self, mail: Mail, person: Person) -> None:
         here = urlsplit(self._base)  # whatever address the links carry for people elsewhere

@@ -1,9 +1,7 @@
 """How a drill is shown: live with rich, or as plain lines; the plan beforehand, the score sheet at the end."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -11,12 +9,11 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from hinomi.cli.acting.show import Lines, local
 from hinomi.cli.drill.conductor import Seen
 from hinomi.cli.drill.plan import Plan
-from hinomi.clock import JST, parse_iso
-from hinomi.playbooks.engine import people
 from hinomi.playbooks.messages import words
-from hinomi.reports.drill import ENDINGS, VERDICTS, Item, Sheet, called, span
+from hinomi.reports.drill import ENDINGS, VERDICTS, Item, Sheet, called, nudged, span
 
 COLOURS = {
     "in_time": "green", "done": "green", "late": "yellow", "overdue": "bold red", "failed": "bold red", "open": "cyan",
@@ -34,10 +31,6 @@ MARKS = {
 }
 WIDE = 118
 """Columns from which on roles and reminders are shown too."""
-
-
-def _time(moment: str | None) -> str:
-    return parse_iso(moment).astimezone(JST).strftime("%H:%M:%S") if moment else ""
 
 
 def table(items: list[Item], width: int) -> Table:
@@ -65,15 +58,10 @@ def table(items: list[Item], width: int) -> Table:
         )
     for item in items:
         colour = COLOURS[item.verdict]
-        role = (called(item.role),) if wide else ()
-        nudged = (
-            (" ".join([*([f"催促{item.reminded}"] if item.reminded else []), *(["上位へ"] if item.escalated else [])]),)
-            if wide
-            else ()
-        )
+        role, pushed = ((called(item.role),), (nudged(item),)) if wide else ((), ())
         found.add_row(
-            Text(MARKS[item.verdict], style=colour), str(item.flow or ""), item.what, *role, _time(item.due), _time(item.done), item.by,
-            Text(VERDICTS[item.verdict], style=colour), span(item.late), *nudged,
+            Text(MARKS[item.verdict], style=colour), str(item.flow or ""), item.what, *role, local(item.due), local(item.done), item.by,
+            Text(VERDICTS[item.verdict], style=colour), span(item.late), *pushed,
         )  # fmt: skip
     return found
 
@@ -100,7 +88,7 @@ def show_plan(console: Console, plan: Plan, sent_to: str) -> None:
     for name in ("役割", "人数", "連絡できる人"):
         roles.add_column(name)
     for role in plan.roles():
-        reached = people.recipients(plan.directory, plan.facts, role, off_device=role == "teacher")
+        reached = plan.reached(role)
         roles.add_row(
             words.word(words.ROLES, role),
             str(len(plan.holders(role))),
@@ -111,68 +99,46 @@ def show_plan(console: Console, plan: Plan, sent_to: str) -> None:
         console.print(Text(f"※ {note}", style="yellow"), soft_wrap=True)
 
 
-class Plain:
+class Plain(Lines):
     """Prints one line for each thing that happens."""
 
     def __init__(self) -> None:
-        self._phase, self._lines, self._told = "", 0, dict[tuple[str, str], str]()
-
-    def __enter__(self) -> "Plain":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
+        super().__init__("【訓練】")
 
     def __call__(self, seen: Seen) -> None:
         """Print what is new."""
-        if seen.phase != self._phase:
-            self._phase = seen.phase
-            self._print(seen, f"{seen.phase}")
-        for line in seen.lines[self._lines :]:
-            self._print(seen, f"  {line}")
-        self._lines = len(seen.lines)
-        for item in seen.items:
-            key = item.step, item.what
-            if item.verdict not in ("not_started", "open") and self._told.get(key) != item.verdict:
-                self._told[key] = item.verdict
-                late = f" {span(item.late)}" if item.late else ""
-                self._print(
-                    seen, f"{MARKS[item.verdict]} {item.what}：{VERDICTS[item.verdict]}{late} {item.by}".rstrip()
-                )
+        told = [item for item in seen.items if item.verdict not in ("not_started", "open")]
+        states = [((item.playbook, item.step, item.what), item.verdict, self._line(item)) for item in told]
+        self.tell(_seconds(seen), seen.phase, seen.lines, states)
 
     @staticmethod
-    def _print(seen: Seen, text: str) -> None:
-        passed = (datetime.now(UTC) - seen.began).total_seconds()
-        sys.stdout.write(f"【訓練】{passed:7.1f} s  {text}\n")
-        sys.stdout.flush()
+    def _line(item: Item) -> str:
+        late = f" {span(item.late)}" if item.late else ""
+        return f"{MARKS[item.verdict]} {item.what}：{VERDICTS[item.verdict]}{late} {item.by}".rstrip()
 
 
-class Screen:
+def _seconds(seen: Seen) -> float:
+    return (datetime.now(UTC) - seen.began).total_seconds()
+
+
+class Screen(Live):
     """Shows the sheet live on a terminal."""
 
     LAST, ELSE = 8, 12
     """Most lines of what happened last, and the lines of all else but the table."""
 
     def __init__(self, console: Console):
-        self._console, self._width = console, console.width - 6
-        self._live = Live(console=console, refresh_per_second=4, transient=True)
-
-    def __enter__(self) -> "Screen":
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *given: Any) -> None:
-        self._live.__exit__(*given)
+        super().__init__(console=console, refresh_per_second=4, transient=True)
+        self._width = console.width - 6
 
     def __call__(self, seen: Seen) -> None:
         """Redraw."""
-        last = max(1, min(self.LAST, self._console.height - self.ELSE - len(seen.items)))
+        last = max(1, min(self.LAST, self.console.height - self.ELSE - len(seen.items)))
         happened = Text("\n".join(seen.lines[-last:]), style="dim", overflow="fold")
-        passed = (datetime.now(UTC) - seen.began).total_seconds()
-        foot = Text(f"{passed:6.1f} s   連絡の送り先：{seen.sent_to}   Ctrl-C：ここまでで採点", style="cyan")
+        foot = Text(f"{_seconds(seen):6.1f} s   連絡の送り先：{seen.sent_to}   Ctrl-C：ここまでで採点", style="cyan")
         body = Group(table(seen.items, self._width), Text(), happened, Text(), foot)
         title = f"【訓練】 hinomi · 火の見 · {seen.plan.flow.title} · {seen.phase}"
-        self._live.update(Panel(body, title=title, border_style="yellow", padding=(1, 2)))
+        self.update(Panel(body, title=title, border_style="yellow", padding=(1, 2)))
 
 
 def last_page(console: Console, sheet: Sheet, folder: Path, noted: str) -> None:
@@ -190,7 +156,7 @@ def last_page(console: Console, sheet: Sheet, folder: Path, noted: str) -> None:
     result = f"期限内 {counts['in_time']}／{counts['total']}   遅れ {counts['late']}   実施されず {counts['never']}"
     console.print(Text(result, style="bold green" if counts["in_time"] == counts["total"] else "bold yellow"))
     for at, text in sorted([*sheet.reminders, *sheet.escalations]):
-        console.print(Text(f"  {_time(at)}  {text}"), soft_wrap=True)
+        console.print(Text(f"  {local(at)}  {text}"), soft_wrap=True)
     for note in sheet.notes:
         console.print(Text(f"※ {note}", style="yellow"), soft_wrap=True)
     for label, value in (

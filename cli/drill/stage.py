@@ -35,7 +35,8 @@ class Stage:
         self.processes = Processes(self.outside, env=environment(self.sending), apart=True)
         self.pages = listener(plan.options.listen or f"127.0.0.1:{free_port()}")
         self.api, self.ingest = self.pages.near, f"127.0.0.1:{free_port()}"
-        self.key = self.ingest_key = ""
+        self.ingest_key = ""
+        self.admin: letters.Api
         self.world: Outside
 
     @property
@@ -120,11 +121,10 @@ class Stage:
     def start(self) -> None:
         """Start serve; let the playbooks that answer run live, against the simulators."""
         self.processes.serve(self.config, self.api)
-        self.key = (self.folder / "data" / "keys" / "admin.key").read_text().strip()
-        ask = letters.Api(self.api, self.key).call
+        self.admin = letters.Api(self.api, (self.folder / "data" / "keys" / "admin.key").read_text().strip())
         for entry in self.plan.entries:
-            ask("POST", f"playbooks/{entry.playbook.id}/activate", {"mode": "live", "reason": "訓練"})
-        made = ask("POST", "keys", {"name": "drill", "scopes": ["ingest"], "sources": ["drill"]})
+            self.admin.call("POST", f"playbooks/{entry.playbook.id}/activate", {"mode": "live", "reason": "訓練"})
+        made = self.admin.call("POST", "keys", {"name": "drill", "scopes": ["ingest"], "sources": ["drill"]})
         self.ingest_key = made["key"]
 
 

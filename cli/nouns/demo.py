@@ -60,12 +60,12 @@ def command(
     json_file: str | None, keep: str | None,
 ) -> int:  # fmt: skip
     """Play one school day with an incident: collect, detect, cut off, tell, release, report, prove."""
-    from hinomi.cli.demo.elastic import Node, Where
+    from hinomi.cli.demo.elastic import Node
     from hinomi.cli.demo.play import play
     from hinomi.cli.demo.stage import Options
 
     options = Options(events=events, seed=seed, malware=without is None, fault=_fault(fault))
-    node = Node(Where(es_node, es_url)) if store == "elasticsearch" else None
+    node = Node(es_node, es_url) if store == "elasticsearch" else None
     return play(options, node, plain=plain, json_file=json_file, keep=keep)
 
 

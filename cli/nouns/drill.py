@@ -7,13 +7,12 @@ from typing import Any
 import click
 
 from hinomi.cli.client import Client
+from hinomi.cli.drill.options import AUTO, LIMIT, PACE, PEOPLE, Options
 from hinomi.cli.options import configured, examples
 from hinomi.directory import GROUPS, ROLES
 from hinomi.text import _
 
 FLOWS = ("external", "lost-device", "missent")
-PACE = {"auto": 60.0, "people": 1.0}
-LIMIT = {"auto": 15.0, "people": 480.0}
 
 
 @click.command(
@@ -30,23 +29,17 @@ LIMIT = {"auto": 15.0, "people": 480.0}
 @click.option("--for", "tenant", default="", metavar="TENANT/SCHOOL", help=_("Whose drill it is; default: any school."))
 @click.option("--device", default="", help=_("Whose PC it is; default: one with an owner, by the seed."))
 @click.option(
-    "--as-played", "played_by", type=click.Choice(["auto", "people"]), default="auto", show_default=True,
+    "--as-played", "played_by", type=click.Choice([AUTO, PEOPLE]), default=AUTO, show_default=True,
     help=_("auto: roles answer by themselves; people: real persons open the links."),
 )  # fmt: skip
 @click.option(
-    "--delay",
-    "delays",
-    multiple=True,
-    metavar="ROLE=MIN|never",
+    "--delay", "delays", multiple=True, metavar="ROLE=MIN|never",
     help=_("When a played role answers, in minutes of the playbook."),
-)
+)  # fmt: skip
 @click.option(
-    "--choose",
-    "choices",
-    multiple=True,
-    metavar="CHOICE",
+    "--choose", "choices", multiple=True, metavar="CHOICE",
     help=_("What played roles choose where they may; default: the first choice."),
-)
+)  # fmt: skip
 @click.option(
     "--pace",
     type=click.FloatRange(1, 3600),
@@ -92,10 +85,9 @@ def command(
     pace: float | None, limit: float | None, played_by: str, **given: Any,
 ) -> int:  # fmt: skip
     """Practise a flow: your directory and playbooks, simulated products, everything marked 訓練, a score sheet at the end."""
-    from hinomi.cli.drill.options import Options
     from hinomi.cli.drill.play import play
 
-    if given["send"] and played_by != "people":
+    if given["send"] and played_by != PEOPLE:
         raise click.UsageError(_("--send-mail writes to real people: give --as-played people too"))
     if given["send"] and not given["url"]:
         raise click.UsageError(_("--send-mail needs --url: links to this machine's loopback open nowhere else"))

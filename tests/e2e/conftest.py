@@ -1,11 +1,11 @@
 """Whole days of the demo, and hinomi's own command beside them."""
 
-import importlib.util
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,23 @@ def demo() -> Callable[..., tuple[Ended, dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
-def world_module() -> Any:
-    """The module that lays out a small world: hinomi's own processes, an EDR's simulator, a mail server."""
-    spec = importlib.util.spec_from_file_location("hinomi_test_world", Path(__file__).with_name("world.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(spec.name, module)
-    spec.loader.exec_module(module)
-    return module
+def in_slack(world_module: Any) -> Callable[..., Any]:
+    """Run a world whose operators have a room in a simulated Slack; ``members`` are account → member there."""
+
+    @contextmanager
+    def run(made: Any, slack: Any, table: dict[str, Any], members: dict[str, str]) -> Iterator[Any]:
+        people = world_module.PEOPLE
+        for account, member in members.items():
+            people = people.replace(f",{account}\n", f",{account};slack:{member}\n")
+        lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in table.items())
+        try:
+            made.lay_out(extra=f"[channels.slack]\n{lines}", seconds=False, people=people)
+            made.activate()
+            made.start()
+            made.slack, made.eventually, made.macro = slack, world_module.eventually, world_module.macro
+            yield made
+        finally:
+            made.stop()
+            slack.close()
+
+    return run

@@ -216,7 +216,7 @@ folders = ["{folder}/rules"]
     try:
         made.lay_out(extra=extra, devices=devices)
         (made.config.parent / "playbooks" / "acme.yml").write_text(PLAYBOOK, encoding="utf-8")
-        made.hinomi("--config", str(made.config), "playbook", "activate", "acme", "--mode", "live", "--reason", "test")
+        made.activate("acme")
         key = made.hinomi(
             "--config",
             str(made.config),

@@ -28,9 +28,7 @@ eventually, macro = world_module.eventually, world_module.macro
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     made = world_module.World(tmp_path_factory.mktemp("world"))
     made.lay_out()
-    made.hinomi(
-        "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "test"
-    )
+    made.activate()
     try:
         made.start()
         yield made

@@ -18,8 +18,7 @@ def eventually(world_module: Any) -> Callable[..., Any]:
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, world_module: Any) -> Iterator[Any]:
     made = world_module.World(tmp_path_factory.mktemp(request.param), request.param)
     made.lay_out()
-    command = ("--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live")
-    made.hinomi(*command, "--reason", "test")
+    made.activate()
     try:
         made.start()
         yield made

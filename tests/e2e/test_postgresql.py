@@ -16,8 +16,7 @@ def test_a_line_isolates_and_one_that_comes_while_postgresql_is_stopped_does_so_
     world = world_module.World(tmp_path)
     world.lay_out(extra=f'[state]\nurl = "{url}"\n', devices=world_module.DEVICES.replace(",yes,", ",no,"))
     monkeypatch.delenv("HINOMI_STATE__URL")
-    activate = ("playbook", "activate", "external-malware", "--mode", "live", "--reason", "test")
-    world.hinomi("--config", str(world.config), *activate)
+    world.activate()
     try:
         world.start()
         assert world.post([macro()])[0] == 200

@@ -16,25 +16,15 @@ OLD = "2026-11-01 01:00:00.000"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, world_module: Any, slack_simulator: Any) -> Iterator[Any]:
+def place(
+    tmp_path_factory: pytest.TempPathFactory, world_module: Any, slack_simulator: Any, in_slack: Any
+) -> Iterator[Any]:
     folder: Path = tmp_path_factory.mktemp("slack")
     made = world_module.World(folder / "world")
     slack = slack_simulator(folder, f"http://127.0.0.1:{made.api}/slack/interactions")
-    people = world_module.PEOPLE.replace(",op1\n", ",op1;slack:U0OPER\n").replace(",suzuki\n", ",suzuki;slack:U0HEAD\n")
-    table = "".join(
-        f"{key} = {value!r}\n".replace("'", '"') for key, value in slack.table("operator", "operator_lead").items()
-    )
-    try:
-        made.lay_out(extra=f"[channels.slack]\n{table}", seconds=False, people=people)
-        made.hinomi(
-            "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "t"
-        )
-        made.start()
-        made.slack, made.eventually, made.macro = slack, world_module.eventually, world_module.macro
-        yield made
-    finally:
-        made.stop()
-        slack.close()
+    members = {"op1": "U0OPER", "suzuki": "U0HEAD"}
+    with in_slack(made, slack, slack.table("operator", "operator_lead"), members) as place:
+        yield place
 
 
 def audited(world: Any, act: str) -> list[dict[str, Any]]:
@@ -91,8 +81,9 @@ def test_a_trial_waits_for_a_real_click(place: Any) -> None:
 
 
 def test_without_a_click_a_trial_fails(place: Any) -> None:
-    words = ("--config", str(place.config), "notify", "test", "--interactive", "--wait", "0.5")
-    place.hinomi(*words, code=1)
+    words = ("--config", str(place.config), "notify", "test", "--interactive", "--wait", "0.5", "-o", "json")
+    (sent,) = json.loads(place.hinomi(*words, code=1))
+    assert (sent["channel"], sent["ok"]) == ("slack", True)  # so it is the click that is missing
 
 
 def test_an_unsigned_request_is_refused(place: Any) -> None:

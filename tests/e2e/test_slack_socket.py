@@ -11,24 +11,14 @@ OLD = "2026-11-01 01:00:00.000"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, world_module: Any, slack_simulator: Any) -> Iterator[Any]:
+def place(
+    tmp_path_factory: pytest.TempPathFactory, world_module: Any, slack_simulator: Any, in_slack: Any
+) -> Iterator[Any]:
     folder: Path = tmp_path_factory.mktemp("slack-socket")
-    made = world_module.World(folder / "world")
     slack = slack_simulator(folder, "http://127.0.0.1:9/nobody", "--app-token", "xapp-1")
-    people = world_module.PEOPLE.replace(",op1\n", ",op1;slack:U0OPER\n")
     table = slack.table("operator", app_token="xapp-1", signing_secret="")
-    lines = "".join(f"{key} = {value!r}\n".replace("'", '"') for key, value in table.items())
-    try:
-        made.lay_out(extra=f"[channels.slack]\n{lines}", seconds=False, people=people)
-        made.hinomi(
-            "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "t"
-        )
-        made.start()
-        made.slack, made.eventually, made.macro = slack, world_module.eventually, world_module.macro
-        yield made
-    finally:
-        made.stop()
-        slack.close()
+    with in_slack(world_module.World(folder / "world"), slack, table, {"op1": "U0OPER"}) as place:
+        yield place
 
 
 def connected(place: Any, more_than: int = 0) -> bool:

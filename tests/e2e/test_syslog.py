@@ -73,9 +73,7 @@ formats = ["ifilter.access"]
     authority.issue_cert("sender.example").configure_cert(made.client)
     try:
         made.lay_out(extra=extra, seconds=False, devices=HEADER + devices)
-        made.hinomi(
-            "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "t"
-        )
+        made.activate()
         made.start()
         made.eventually, made.macro = world_module.eventually, world_module.macro
         yield made

@@ -136,6 +136,12 @@ class World:
         )
         self.key = json.loads(made)["key"]
 
+    def activate(self, playbook: str = "external-malware") -> None:
+        """Let a playbook act."""
+        self.hinomi(
+            "--config", str(self.config), "playbook", "activate", playbook, "--mode", "live", "--reason", "test"
+        )
+
     def _short_playbook(self) -> None:
         from importlib.resources import files
 

@@ -34,9 +34,7 @@ def world(world_module: Any, tmp_path: Path) -> Iterator[Any]:
     made = world_module.World(tmp_path / "world")
     try:
         made.lay_out(extra="[store]\nflush_seconds = 1.0\n")
-        made.hinomi(
-            "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "t"
-        )
+        made.activate()
         made.start()
         yield made
     finally:

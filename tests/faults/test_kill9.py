@@ -1,7 +1,6 @@
 """kill -9 at named points of the flow: nothing accepted is lost or doubled, one isolation, the run goes on."""
 
 import importlib.util
-import os
 import random
 import signal
 import sys
@@ -46,9 +45,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     )
     guards = "[guards]\nschool_per_hour = 1000\nmunicipality_per_hour = 1000\n[store]\nflush_seconds = 1.0\n"
     made.lay_out(extra=guards, devices=devices)
-    made.hinomi(
-        "--config", str(made.config), "playbook", "activate", "external-malware", "--mode", "live", "--reason", "test"
-    )
+    made.activate()
     made.mail.start()
     made.start_edr()
     try:
@@ -141,21 +138,29 @@ def test_a_kill_at_a_named_point(world: Any, number: int, point: str, tmp_path: 
 def test_a_kill_at_a_random_moment(world: Any, number: int, who: str) -> None:
     chance = random.Random(number)
     process = world.serve()
-    running = [process]
+    running, struck = [process], set[int]()
+
+    def serving() -> set[int]:
+        return {running[0].pid, *(child.pid for child in psutil.Process(running[0].pid).children(recursive=True))}
 
     def strike() -> None:
         children = psutil.Process(running[0].pid).children(recursive=True)
         time.sleep(chance.random() * 0.3)
         if who == "one":
-            os.kill(chance.choice(children).pid, signal.SIGKILL)
+            victim = chance.choice(children)
+            victim.kill()
+            struck.add(victim.pid)
         else:
             for victim in [psutil.Process(running[0].pid), *children]:
                 victim.kill()
+                struck.add(victim.pid)
             running[0].wait()
             running[0] = world.serve()
 
     try:
         send(world, number, middle=strike)
         whole(world, number)
+        assert struck, "nobody was killed"
+        assert struck.isdisjoint(serving()), "whoever was killed serves again as another process"
     finally:
         end(running[0])
