@@ -1,6 +1,6 @@
 """A CACAO document held against the specification: its objects, and what leads from one to another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -26,7 +26,7 @@ def check(document: Any, where: str) -> tuple[Playbook, list[Unknown]]:
     faults: list[HinomiError] = []
     for problem in problems:
         if problem["type"] == "extra_forbidden":
-            keys = _real(document, problem["loc"])
+            keys = _real(problem["loc"])
             unknown.append((keys, _take(document, keys)))
         else:
             faults.append(_fault(problem["loc"], problem["msg"], where))
@@ -48,18 +48,13 @@ def _checked(document: Any, where: str) -> Playbook:
 
 
 def _fault(keys: tuple[int | str, ...], message: str, where: str) -> ConfigError:
-    return ConfigError(f"{'.'.join(str(key) for key in keys)}: {message.removeprefix('Value error, ')}", where=where)
+    place = ".".join(str(key) for key in _real(keys))
+    return ConfigError(f"{place}: {message.removeprefix('Value error, ')}", where=where)
 
 
-def _real(document: Any, keys: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Return the keys that are in the document: pydantic also names the kind of step between them."""
-    found: list[int | str] = []
-    for key in keys:
-        below = document.get(key) if isinstance(document, Mapping) else document[int(key)]
-        if below is not None or (isinstance(document, Mapping) and key in document):
-            found.append(key)
-            document = below
-    return tuple(found)
+def _real(keys: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the keys that are in the document: pydantic also names the kind of a step, after the step."""
+    return (*keys[:2], *keys[3:]) if keys[:1] == ("workflow",) else keys
 
 
 def _take(document: Any, keys: tuple[int | str, ...]) -> Any:
@@ -89,10 +84,9 @@ def _references(playbook: Playbook) -> Iterator[str]:
             yield from (
                 f"{key}: target {one} is not in target_definitions" for one in step.targets or () if one not in targets
             )
-        used = [*(step.step_extensions or ())]
         yield from (
             f"{key}: extension {one} is not in extension_definitions"
-            for one in used
+            for one in step.step_extensions or ()
             if one not in (playbook.extension_definitions or ())
         )
     if playbook.modified < playbook.created:
