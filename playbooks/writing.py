@@ -5,10 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from hinomi.detections.engine.safe_yaml import dump
-from hinomi.playbooks.engine.model import Playbook, Step
-
-UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
-"""Names of durations, and their milliseconds."""
+from hinomi.playbooks.engine.model import UNITS, Playbook, Step
 
 
 def duration(value: timedelta) -> str:
@@ -16,7 +13,7 @@ def duration(value: timedelta) -> str:
     millis = value // timedelta(milliseconds=1)
     if not millis:
         return "0s"
-    return next(f"{millis // size}{unit}" for unit, size in UNITS if millis % size == 0)
+    return next(f"{millis // size}{unit}" for unit, size in UNITS.items() if millis % size == 0)
 
 
 def plain(value: Any) -> Any:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel
 
-from hinomi.playbooks.vendors import Intent
+from hinomi.playbooks.vendors import Intent, State
 from hinomi.registry import Registry
 
 
@@ -14,7 +14,7 @@ class Action:
     name: ClassVar[str]
     undo: ClassVar[str | None] = None
     """Name of the opposite action."""
-    verifies: ClassVar[str | None] = "done"
+    verifies: ClassVar[State | None] = "done"
     """Observed state that means done: isolated, released, clean, done."""
     guarded: ClassVar[bool] = False
     """Whether caps, protection, kill switch and the conditions of automatic containment apply."""

@@ -18,9 +18,9 @@ from hinomi.playbooks.cacao.schema import (
     SwitchCondition,
     WhileCondition,
 )
-from hinomi.playbooks.writing import UNITS
+from hinomi.playbooks.engine.model import UNITS
+from hinomi.playbooks.engine.steps.decide import TASK
 
-TASK = ["done", "not_possible"]
 ASKED, ABOVE, WITHIN = "operator", "operator_lead", "1d"
 SAID = ("type", "spec_version", "name", "workflow", "workflow_start")
 """What of a document the sketch itself says."""
@@ -159,11 +159,12 @@ def _word(case: str, taken: list[str]) -> str:
 def _due(millis: int | None) -> str:
     if not millis:
         return WITHIN
-    for unit, size in UNITS:
+    for unit, size in UNITS.items():
         if millis % size == 0 and millis // size <= MOST:
             return f"{millis // size}{unit}"
     return next(
-        (f"{math.ceil(millis / size)}{unit}" for unit, size in reversed(UNITS) if millis / size <= MOST), f"{MOST}d"
+        (f"{math.ceil(millis / size)}{unit}" for unit, size in reversed(UNITS.items()) if millis / size <= MOST),
+        f"{MOST}d",
     )
 
 

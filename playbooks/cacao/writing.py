@@ -5,7 +5,7 @@ the act. Where steps join so that branches cannot say it, what may start togethe
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from hinomi import __version__
@@ -166,12 +166,10 @@ class _Writer:
                 "deliver-content", _manual(f"Send {step.template} to {step.notify}{copies}{_receipt(step)}")
             )
         if step.report is not None:
-            said = (
-                f"Write the report {step.report}, for {step.to}, within {duration(step.due)} of the incident{_receipt(step)}"
-                if step.due
-                else ""
+            within = f", within {duration(step.due)} of the incident" if step.due else ""
+            return self._active(
+                "compose-content", _manual(f"Write the report {step.report}, for {step.to}{within}{_receipt(step)}")
             )
-            return self._active("compose-content", _manual(said))
         return self._active("analyze-collected-data", _manual(f"Decide {step.id}: {' or '.join(step.decide or ())}"))
 
     def _active(self, activity: str, command: dict[str, Any]) -> dict[str, Any]:
@@ -230,8 +228,8 @@ def _variable(name: str) -> str:
     return f"__{name.replace('.', '_')}__"
 
 
-def _millis(value: Any) -> int:
-    return int(value.total_seconds() * 1000)
+def _millis(value: timedelta) -> int:
+    return value // timedelta(milliseconds=1)
 
 
 def _until(step: Step) -> str:

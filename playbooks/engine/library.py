@@ -14,7 +14,7 @@ from hinomi import audit
 from hinomi.clock import iso
 from hinomi.errors import ConfigError, Faults, HinomiError, NotFoundError, RefusedError
 from hinomi.playbooks.engine.graph import STRANGE
-from hinomi.playbooks.engine.model import MODES, Playbook, parse
+from hinomi.playbooks.engine.model import MODES, Playbook, parse, read
 from hinomi.settings import Settings
 from hinomi.state import t, upsert
 from hinomi.tenancy import Grant
@@ -50,8 +50,7 @@ def load_library(settings: Settings) -> dict[str, Entry]:
     for folder in _folders(settings):
         for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
             try:
-                body = path.read_text(encoding="utf-8")
-                playbook = parse(body, path)
+                playbook, body = read(path)
             except Faults as error:
                 faults += error.faults
             except HinomiError as error:

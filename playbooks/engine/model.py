@@ -17,9 +17,12 @@ REFERENCE = "docs/reference/playbooks.md lists the keys"
 SAID = 3
 """Foreign pieces that are named before the rest is counted."""
 MODES = ("draft", "shadow", "simulate", "live")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d{1,6})(ms|s|m|h|d)")
-_TEST = re.compile(r"([a-z][a-z0-9_.]{0,60})\s*(==|!=)\s*([A-Za-z0-9_.-]{1,60})")
+UNITS = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+"""Names of durations, and their milliseconds."""
+OUTCOME = r"[A-Za-z0-9_.-]{1,60}"
+"""What an ``if`` can ask for."""
+_DURATION = re.compile(rf"(\d{{1,6}})({'|'.join(UNITS)})")
+_TEST = re.compile(rf"([a-z][a-z0-9_.]{{0,60}})\s*(==|!=)\s*({OUTCOME})")
 
 
 def _duration(value: Any) -> timedelta:
@@ -28,7 +31,7 @@ def _duration(value: Any) -> timedelta:
     match = _DURATION.fullmatch(str(value))
     if not match:
         raise ValueError(f"{value!r} is no duration; write 30s, 15m, 1h or 14d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    return timedelta(milliseconds=int(match[1]) * UNITS[match[2]])
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
@@ -202,6 +205,20 @@ def parse(text: str, where: Path | str) -> Playbook:
     raise Faults(
         [ConfigError(what, where=places.at(keys), hint=remedy) for keys, what, remedy in found], hint=REFERENCE
     )
+
+
+def read(path: Path) -> tuple[Playbook, str]:
+    """Return the playbook of a file, and its text.
+
+    Raises:
+        ConfigError: If it is not UTF-8.
+        Faults: As `parse`.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"not UTF-8 at byte {error.start}", where=f"{path}:1:1", hint="save it as UTF-8") from error
+    return parse(text, path), text
 
 
 def schema_faults(error: ValidationError, model: type[BaseModel]) -> Iterator[graph.Fault]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from hinomi.errors import ConfigError, Faults, HinomiError
-from hinomi.playbooks.engine.model import REFERENCE, Playbook, parse
+from hinomi.playbooks.engine.model import REFERENCE, Playbook, read
 from hinomi.playbooks.engine.places import Text
-from hinomi.playbooks.linting.checks import Check, conditions, describing, naming, reaching, rehearsing, waiting
+from hinomi.playbooks.linting.checks import Check, Level, conditions, describing, naming, reaching, rehearsing, waiting
 from hinomi.playbooks.linting.known import Known
 
 __all__ = ["Finding", "Known", "lint", "playbook_files"]
@@ -23,7 +23,7 @@ class Finding(NamedTuple):
     """One thing: an error keeps a playbook, or a step of it, from doing what it says; a warning does not."""
 
     where: str
-    level: Literal["error", "warning"]
+    level: Level
     playbook: str
     what: str
     remedy: str
@@ -59,11 +59,7 @@ def lint(places: Sequence[Path], known: Known) -> list[Finding]:
 
 def _file(path: Path, known: Known, seen: dict[str, Path]) -> Iterator[Finding]:
     try:
-        text = path.read_text(encoding="utf-8")
-        playbook = parse(text, path)
-    except UnicodeDecodeError as error:
-        yield Finding(f"{path}:1:1", "error", "?", f"not UTF-8 at byte {error.start}", "save it as UTF-8")
-        return
+        playbook, text = read(path)
     except Faults as error:
         yield from (_fault(fault, error.hint) for fault in error.faults)
         return
@@ -75,10 +71,10 @@ def _file(path: Path, known: Known, seen: dict[str, Path]) -> Iterator[Finding]:
         what, remedy = f"{playbook.id} is there already, in {seen[playbook.id]}", "give one of them another id"
         yield Finding(places.at(["id"]), "error", playbook.id, what, remedy)
     seen.setdefault(playbook.id, path)
-    yield from checked(playbook, places, known)
+    yield from _checked(playbook, places, known)
 
 
-def checked(playbook: Playbook, places: Text, known: Known) -> Iterator[Finding]:
+def _checked(playbook: Playbook, places: Text, known: Known) -> Iterator[Finding]:
     """Yield what the checks say of a playbook that can be read."""
     for check in CHECKS:
         for said in check(playbook, known):

@@ -13,8 +13,6 @@ from hinomi.playbooks.messages import words
 from hinomi.state import t
 
 TARGETS = ("incident.endpoint", "incident.file")
-SYSTEM = "system"
-"""Who writes a report in which nobody has anything to write."""
 
 
 @dataclass(frozen=True)

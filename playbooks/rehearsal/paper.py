@@ -9,7 +9,7 @@ from hinomi.playbooks.actions import actions
 from hinomi.playbooks.channels import Message
 from hinomi.playbooks.messages import words
 from hinomi.playbooks.rehearsal.cases import Behaviour, Given
-from hinomi.playbooks.vendors import Accepted, Adapter, Capability, Intent, Observation, Request, VendorError
+from hinomi.playbooks.vendors import Accepted, Adapter, Capability, Intent, Observation, Request, State, VendorError
 
 PRODUCT = "paper"
 CITY, SCHOOL = "paper/town", "paper/town/school"
@@ -30,7 +30,7 @@ class Product:
     ):
         """``real``: the product's own adapter, which is asked what it would send, and nothing else."""
         self._clock, self._behaviour, self._real = clock, behaviour, real
-        self._state = "isolated" if isolated else "released"
+        self._state: State = "isolated" if isolated else "released"
         self._taken: dict[str, datetime] = {}
 
     def capabilities(self) -> dict[str, Capability]:
@@ -59,7 +59,7 @@ class Product:
 
     async def read_state(self, target: dict[str, str]) -> Observation:
         """Return whether the device is cut off."""
-        return Observation("isolated" if self._state == "isolated" else "released", iso(self._clock.now()))
+        return Observation(self._state, iso(self._clock.now()))
 
     async def verify(self, intent: Intent, vendor_id: str | None) -> Observation:
         """Return how far it is."""
@@ -73,7 +73,7 @@ class Product:
             return Observation("pending", iso(now), "not yet", vendor_id, next_poll_after=left)
         if wanted in ("isolated", "released"):
             self._state = wanted
-        return Observation(wanted, iso(now), "", vendor_id)  # type: ignore[arg-type]
+        return Observation(wanted, iso(now), "", vendor_id)
 
     async def undo(self, intent: Intent) -> Accepted:
         """Send the opposite."""
@@ -103,18 +103,18 @@ def town(given: Given) -> Directory:
         Tenant("paper", "paper", "prefecture"), Tenant(CITY, "town", "municipality"), Tenant(SCHOOL, "school", "school"),
     ]  # fmt: skip
     people = [
-        Person(f"{role}-{n}", place_of(role), f"{words.word(words.ROLES, role)}{n}", role, mail=f"{role}-{n}@paper.invalid", mail_off=f"{role}-{n}@off.invalid")
+        Person(f"{role}-{n}", _place_of(role), f"{words.word(words.ROLES, role)}{n}", role, mail=f"{role}-{n}@paper.invalid", mail_off=f"{role}-{n}@off.invalid")
         for role in ROLES if role not in without
         for n in (1, 2)
     ]  # fmt: skip
-    return Directory(tenants=tenants, people=people, devices=[device(given)] if given.host else [])
+    return Directory(tenants=tenants, people=people, devices=[_device(given)] if given.host else [])
 
 
-def device(given: Given) -> Device:
+def _device(given: Given) -> Device:
     """Return the device that it is about."""
     return Device(DEVICE, SCHOOL, DEVICE, DEVICE, "teacher-1", protected=given.protected, vendors={PRODUCT: "paper-1"})
 
 
-def place_of(role: str) -> str:
+def _place_of(role: str) -> str:
     """Return where a role is held."""
     return SCHOOL if role in _AT_SCHOOL else CITY if role in _AT_BOARD else ""

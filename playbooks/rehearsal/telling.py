@@ -6,6 +6,7 @@ from typing import Any
 from hinomi.errors import ConfigError
 from hinomi.playbooks.engine.graph import meant
 from hinomi.playbooks.engine.model import Playbook
+from hinomi.playbooks.engine.steps.decide import TASK
 from hinomi.playbooks.rehearsal.answering import Prompt
 from hinomi.playbooks.rehearsal.cases import Given
 from hinomi.playbooks.rehearsal.judging import clock
@@ -13,13 +14,10 @@ from hinomi.playbooks.rehearsal.playing import Outcome, Rehearsals, Reports
 from hinomi.playbooks.rehearsal.scenes import Paper
 from hinomi.playbooks.rehearsal.watching import MESSAGE
 
-TASK = ("done", "not_possible")
-"""What is answered where an act is left to people."""
-
 
 def simulate(
     playbook: Playbook, body: str, given: Given, chosen: Mapping[str, str], reports: Reports, *, nobody: bool = False
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Play a playbook at a paper school.
 
     Raises:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hinomi.playbooks.engine import Engine
 
 BY_ITSELF = "system"
+"""Who writes a report in which nobody has anything to write."""
 NEVER_UNSUBMITTED = ("final",)
 """Reports that are never sent before their author has submitted them."""
 

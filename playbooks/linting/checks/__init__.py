@@ -7,6 +7,8 @@ from hinomi.playbooks.engine.model import Playbook
 from hinomi.playbooks.engine.places import Keys
 from hinomi.playbooks.linting.known import Known
 
+Level = Literal["error", "warning"]
+
 
 class Said(NamedTuple):
     """What a check found: the keys that lead there."""
@@ -14,7 +16,7 @@ class Said(NamedTuple):
     keys: Keys
     what: str
     remedy: str
-    level: Literal["error", "warning"] = "error"
+    level: Level = "error"
 
 
 Check = Callable[[Playbook, Known], Iterator[Said]]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from hinomi.playbooks.engine.graph import before, meant
 from hinomi.playbooks.engine.model import Playbook, Step
-from hinomi.playbooks.linting.checks import Said
+from hinomi.playbooks.linting.checks import Level, Said
 from hinomi.playbooks.linting.known import Known
 
 OUTCOMES = {
@@ -27,17 +27,16 @@ def match(playbook: Playbook, known: Known) -> Iterator[Said]:
         )
     for key in ("cause", "category", "severity"):
         for value in given.get(key, ()):
-            if value not in known.facts[key]:
-                yield Said(["match", key], f"no incident has the {key} {value!r}", meant(value, known.facts[key]),
-                           "warning" if key == "category" else "error")  # fmt: skip
+            for said in _value(known, key, value):
+                yield said._replace(keys=["match", key])
 
 
-def conditions(playbook: Playbook, _known: Known) -> Iterator[Said]:
+def conditions(playbook: Playbook, known: Known) -> Iterator[Said]:
     """An `if` asks for what is there, and can be fulfilled."""
     for number, step in enumerate(playbook.steps):
         wanted: dict[str, str] = {}
         for name, sign, value in step.tests():
-            for said in _test(playbook, _known, step, name, value):
+            for said in _test(playbook, known, step, name, value):
                 yield said._replace(keys=["steps", number, "if"])
             if sign == "==" and wanted.setdefault(name, value) != value:
                 what = f"it never runs: {name} cannot be both {wanted[name]!r} and {value!r}"
@@ -64,6 +63,11 @@ def _test(playbook: Playbook, known: Known, step: Step, name: str, value: str) -
 def _fact(known: Known, field: str, value: str) -> Iterator[Said]:
     if field not in known.facts:
         yield Said([], f"an incident has no field {field!r}", meant(field, known.facts))
-    elif known.facts[field] and value not in known.facts[field]:
-        level = "warning" if field == "category" else "error"
-        yield Said([], f"no incident has the {field} {value!r}", meant(value, known.facts[field]), level)  # type: ignore[arg-type]
+    elif known.facts[field]:
+        yield from _value(known, field, value)
+
+
+def _value(known: Known, field: str, value: str) -> Iterator[Said]:
+    if value not in known.facts[field]:
+        level: Level = "warning" if field == "category" else "error"
+        yield Said([], f"no incident has the {field} {value!r}", meant(value, known.facts[field]), level)

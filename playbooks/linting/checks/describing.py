@@ -3,12 +3,11 @@
 import re
 from collections.abc import Iterator
 
-from hinomi.playbooks.engine.model import Playbook
+from hinomi.playbooks.engine.model import OUTCOME, Playbook
 from hinomi.playbooks.linting.checks import Said
 from hinomi.playbooks.linting.known import Known
 
 _VERSION = re.compile(r"\d+\.\d+\.\d+")
-_CHOICE = re.compile(r"[A-Za-z0-9_.-]{1,60}")
 
 
 def head(playbook: Playbook, _: Known) -> Iterator[Said]:
@@ -28,7 +27,7 @@ def choices(playbook: Playbook, _: Known) -> Iterator[Said]:
     """A decision is one between several words that an `if` can ask for."""
     for number, step in enumerate(playbook.steps):
         for option in step.decide or ():
-            if not _CHOICE.fullmatch(option):
+            if not re.fullmatch(OUTCOME, option):
                 yield Said(["steps", number, "decide"], f"no if can ask for {option!r}", "write letters, digits and _")
         if step.decide and len(set(step.decide)) < max(len(step.decide), 2):
             yield Said(

@@ -5,9 +5,10 @@ from typing import Any
 
 from hinomi.directory import Directory
 from hinomi.playbooks.engine.graph import meant
-from hinomi.playbooks.engine.model import Playbook, Step
+from hinomi.playbooks.engine.model import Approve, Playbook, Step
+from hinomi.playbooks.engine.steps.report import BY_ITSELF
 from hinomi.playbooks.linting.checks import Said
-from hinomi.playbooks.linting.known import SYSTEM, TARGETS, Known
+from hinomi.playbooks.linting.known import TARGETS, Known
 from hinomi.playbooks.writing import step_of
 from hinomi.tenancy import within
 
@@ -48,7 +49,7 @@ def names(playbook: Playbook, known: Known) -> Iterator[Said]:
             if value is not None and value not in there:
                 yield Said(["steps", number, key], f"no {kind} is called {value!r}", meant(value, there))
         for keys, role in roles_of(step):
-            if role not in known.roles and not (step.report and keys == ("by",) and role == SYSTEM):
+            if role not in known.roles and not (step.report and keys == ("by",) and role == BY_ITSELF):
                 yield Said(["steps", number, *keys], f"no role is called {role!r}", meant(role, known.roles))
 
 
@@ -84,11 +85,11 @@ def holders(playbook: Playbook, known: Known) -> Iterator[Said]:
                     "error" if approving and len(without) == len(schools) else "warning",
                 )
             elif step.approve and keys == ("approve", "role") and step.approve.quorum > 1:
-                yield from _enough(step, number, directory, schools)
+                yield from _enough(step.approve, number, directory, schools)
 
 
-def _enough(step: Step, number: int, directory: Directory, schools: list[str]) -> Iterator[Said]:
-    quorum, role = step.approve.quorum, step.approve.role  # type: ignore[union-attr]
+def _enough(approve: Approve, number: int, directory: Directory, schools: list[str]) -> Iterator[Said]:
+    quorum, role = approve.quorum, approve.role
     if few := [school for school in schools if len(directory.holders(role, school)) < quorum]:
         what = f"fewer than {quorum} persons are {role} for {_some(few, len(schools))}"
         yield Said(

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from hinomi.playbooks.engine.model import Playbook, Step
+from hinomi.playbooks.engine.steps.report import BY_ITSELF
 from hinomi.playbooks.linting.checks import Said
-from hinomi.playbooks.linting.known import SYSTEM, Known
+from hinomi.playbooks.linting.known import Known
 
 LEAD = "operator_lead"
 """Whom the engine tells where a playbook names nobody."""
@@ -32,7 +33,7 @@ def _waits(step: Step) -> Iterator[tuple[list[str], str, timedelta, Sequence[tim
     if step.receipt is not None:
         receipt = step.receipt
         yield ["receipt"], step.to or step.notify or "", receipt.due, receipt.remind, receipt.escalate
-    if step.kind in ("decide", "report") and step.due is not None and step.by != SYSTEM:
+    if step.kind in ("decide", "report") and step.due is not None and step.by != BY_ITSELF:
         yield [], step.by or "", step.due, step.remind, step.escalate
     if step.approve is not None and step.approve.role != LEAD:
         yield ["approve"], step.approve.role, step.approve.due, (), step.approve.escalate

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from hinomi.clock import parse_iso
-from hinomi.errors import ConflictError, RefusedError
+from hinomi.errors import ConflictError, Faults, RefusedError
 from hinomi.playbooks.engine import library
 from hinomi.playbooks.incidents import incidents
 from hinomi.state import t
@@ -466,6 +466,14 @@ def test_a_run_keeps_the_playbook_it_began_with(site: Any) -> None:
     assert site.step("other") is None
     site.hit("pc-2")
     assert len({run["sha256"] for run in site.rows(t.run)}) == 2
+
+
+def test_a_file_that_is_not_utf_8_is_named_with_the_faults_of_all(site: Any) -> None:
+    site.open(ASK % "")
+    (folder,) = site.settings.playbooks.folders
+    (site.settings.resolve(folder) / "a.yml").write_bytes("title: {ja: 試験}\n".encode("cp932"))
+    with pytest.raises(Faults, match=r"a\.yml:1:1: not UTF-8 at byte 12"):
+        library.load_library(site.settings)
 
 
 @pytest.mark.parametrize("change", [{"severity": "low"}, {"category": "policy"}], ids=["severity", "category"])
