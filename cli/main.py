@@ -9,6 +9,7 @@ from hinomi import __version__
 from hinomi.cli import nouns
 from hinomi.cli.modules import Modules
 from hinomi.cli.options import examples
+from hinomi.cli.output import say
 from hinomi.errors import HinomiError
 from hinomi.text import _, translated
 
@@ -40,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else 0
     except HinomiError as error:
         place = f"{error.where}: " if error.where else ""
-        click.echo(f"{_('error:')} {place}{_(error.message)}", err=True)
+        say(f"{_('error:')} {place}{_(error.message)}")
         if error.hint:
-            click.echo(f"       {_(error.hint)}", err=True)
+            say(f"       {_(error.hint)}")
         return error.exit_code
     except click.ClickException as error:
         error.show()
@@ -55,5 +56,5 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         if error.filename is None:
             raise
-        click.echo(f"{_('error:')} {error.filename}: {error.strerror}", err=True)
+        say(f"{_('error:')} {error.filename}: {error.strerror}")
         return 1

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 import click
 
@@ -43,8 +44,8 @@ def cell(value: Any) -> str:
 
 
 def inert(text: str) -> str:
-    """Return the text without control characters: what a log line says must not move the cursor."""
-    return "".join(c if c == "\n" or (c.isprintable()) else "\ufffd" for c in text)
+    """Return the text without control characters: what a log line says must not move the cursor; a full-width blank does not."""
+    return "".join(c if c == "\n" or c.isprintable() or category(c) == "Zs" else "\ufffd" for c in text)
 
 
 def as_json(value: Any, indent: int | None = None) -> str:
@@ -167,7 +168,7 @@ def _whole(value: Any) -> str:
 
 def say(text: str) -> None:
     """Print a message for people, on stderr."""
-    click.echo(text, err=True)
+    click.echo(inert(text), err=True)
 
 
 def errors_only() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from hinomi.cli.output import show, show_one
+from hinomi.cli.output import say, show, show_one
 
 LONG = "隠されたPowerShellが外部のプログラムを取り込んで実行した" * 6
 Printed = tuple[str, str]
@@ -55,9 +55,18 @@ def test_a_log_line_cannot_move_the_cursor() -> None:
     for act in (lambda: show([{"text": evil}], ("text",), "table"), lambda: show_one({"text": evil}, "table")):
         out, _ = printed(act)
         assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)
+    assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(printed(lambda: say(evil))[1])
     out, _ = printed(lambda: show([{"text": evil}], ("text",), "json"))
     assert json.loads(out) == [{"text": evil}]
     assert not {"\x1b", "\x07", "\x9b", "\u202e"} & set(out)
+
+
+def test_a_full_width_blank_is_printed_as_it_is() -> None:
+    for act in (
+        lambda: show([{"name": "佐藤　花"}], ("name",), "table"),
+        lambda: show_one({"name": "佐藤　花"}, "table"),
+    ):
+        assert "佐藤　花" in printed(act)[0]
 
 
 def test_one_thing_is_printed_in_every_format() -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from hinomi.cli.linting import leveled, show_findings
 from hinomi.cli.options import config_of, examples, listed
-from hinomi.cli.output import say, show
 from hinomi.cli.playbooks import known_names
 from hinomi.text import _
 
@@ -15,13 +15,7 @@ from hinomi.text import _
     epilog=examples("playbook lint my-playbooks/", "playbook lint lost-device.yml --config hinomi.toml --level error -o json"),
 )  # fmt: skip
 @click.argument("places", nargs=-1, required=True, metavar="FILE|DIR...", type=click.Path(path_type=Path))
-@click.option(
-    "--level",
-    type=click.Choice(["error", "warning"]),
-    default="warning",
-    show_default=True,
-    help=_("error: only what keeps a step from doing what it says."),
-)
+@leveled(_("error: only what keeps a step from doing what it says."))
 @listed
 @click.pass_context
 def command(ctx: click.Context, places: tuple[Path, ...], level: str, fmt: str) -> int:
@@ -31,12 +25,4 @@ def command(ctx: click.Context, places: tuple[Path, ...], level: str, fmt: str) 
     """
     from hinomi.playbooks.linting import lint
 
-    found = [one for one in lint(places, known_names(config_of(ctx))) if level == "warning" or one.level == "error"]
-    if fmt == "table":
-        for finding in found:
-            click.echo(f"{finding.where}: {finding.level}: {finding.what}\n    {finding.remedy}")
-    else:
-        show([finding._asdict() for finding in found], ("where", "level", "what", "remedy", "playbook"), fmt)
-    errors = sum(finding.level == "error" for finding in found)
-    say(_("{errors} errors, {warnings} warnings").format(errors=errors, warnings=len(found) - errors))
-    return 1 if found else 0
+    return show_findings(lint(places, known_names(config_of(ctx))), level, "playbook", fmt)

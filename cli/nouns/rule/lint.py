@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
+from hinomi.cli.linting import leveled, show_findings
 from hinomi.cli.options import examples, listed
-from hinomi.cli.output import errors_only, say, show
+from hinomi.cli.output import errors_only
 from hinomi.text import _
 
 
@@ -18,25 +19,11 @@ from hinomi.text import _
     type=click.Path(path_type=Path),
     help=_("Files or folders that they refer to; not looked at themselves."),
 )
-@click.option(
-    "--level",
-    type=click.Choice(["error", "warning"]),
-    default="warning",
-    show_default=True,
-    help=_("error: only what keeps a rule from running."),
-)
+@leveled(_("error: only what keeps a rule from running."))
 @listed
 def command(places: tuple[Path, ...], more: tuple[Path, ...], level: str, fmt: str) -> int:
     """Look rules over without running them: file and line, what it is, what to do. Exit 1 if there is anything."""
     from hinomi.detections.linting import lint
 
     errors_only()
-    found = [finding for finding in lint(places, more) if level == "warning" or finding.level == "error"]
-    if fmt == "table":
-        for finding in found:
-            click.echo(f"{finding.where}: {finding.level}: {finding.what}\n    {finding.remedy}")
-    else:
-        show([finding._asdict() for finding in found], ("where", "level", "what", "remedy", "rule"), fmt)
-    errors = sum(finding.level == "error" for finding in found)
-    say(_("{errors} errors, {warnings} warnings").format(errors=errors, warnings=len(found) - errors))
-    return 1 if found else 0
+    return show_findings(lint(places, more), level, "rule", fmt)
