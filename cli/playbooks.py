@@ -1,4 +1,4 @@
-"""What verbs of `hinomi playbook` share: reading a file or what is in service, and the names that are known."""
+"""What verbs of `hinomi playbook` share: reading a file or what is in service, a quiet rehearsal, the names that are known."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,14 +16,22 @@ def read_playbook(name: str, config: str | None) -> "tuple[Playbook, str]":
     Raises:
         HinomiError: If it cannot be read, or there is none.
     """
-    from hinomi.playbooks.engine.model import parse
+    from hinomi.playbooks.engine.model import parse, read
 
     path = Path(name)
     if path.is_file():
-        body = path.read_text(encoding="utf-8-sig")
-        return parse(body, path), body
+        return read(path)
     shown = Client(config).get(f"playbooks/{name}")
     return parse(shown["body"], shown["where"]), shown["body"]
+
+
+def rehearsing() -> None:
+    """Keep log lines out of an answer: a rehearsal's are of nothing that has happened."""
+    import logging
+
+    from hinomi import log  # late: what it imports costs `hinomi playbook --help` 90 ms
+
+    log.configure("cli", json=False, level=logging.CRITICAL)
 
 
 def known_names(config: str | None) -> "Known":

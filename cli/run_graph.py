@@ -37,7 +37,7 @@ def show_graph(run: Row) -> None:
         above = branches.get(node["after"][-1]) if node["after"] else None
         below = (above or root).add(_step(node, row, node["after"][:-1]))
         branches[node["name"]] = below
-        for wait in run["waits"] if row else ():
+        for wait in run["waits"]:
             if row and wait["step"] == row["id"]:
                 below.add(_wait(wait))
     console().print(root)

@@ -37,9 +37,8 @@ def list_(client: Client, fmt: str, limit: int, cursor: str | None, **filters: s
 def show_(client: Client, run: str, graph: bool, fmt: str) -> None:
     """Show a run's steps: due, done, by whom."""
     shown = client.get(f"runs/{run}")
-    graphic = shown.pop("graph") if fmt == "table" else []
     if graph and fmt == "table":
-        show_graph({**shown, "graph": graphic})
+        show_graph(shown)
     elif fmt == "table":
         steps = shown.pop("steps", [])
         show_one({k: v for k, v in shown.items() if not isinstance(v, list | dict)}, fmt)

@@ -199,7 +199,8 @@ def test_export_and_import_bring_a_playbook_back(hinomi: Any, tmp_path: Path) ->
     ("text", "said"),
     [
         ('{"type": NaN}', "no number of JSON"), ('{"type": "\\ud800"}', "not JSON"), ("[" * 5000, "too deeply"), ("[]", "no CACAO playbook"),
-        (json.dumps({**FOREIGN, "name": "\x00\x1b[31m\u2028: - {a: b}"}), ""),
+        (json.dumps({**FOREIGN, "name": "\x00\x1b]0;\x07\u2028: - {a: b}"}), ""),
+        (json.dumps(FOREIGN).replace('"bash"', '"\\u001b]0;\\u0007"'), ""), (json.dumps({**FOREIGN, "workflow": {"\x1b]0;\x07": {}}}), "should match pattern"),
     ],
 )  # fmt: skip
 def test_hostile_files_are_read_or_refused_in_one_line(hinomi: Any, tmp_path: Path, text: str, said: str) -> None:
@@ -207,7 +208,16 @@ def test_hostile_files_are_read_or_refused_in_one_line(hinomi: Any, tmp_path: Pa
     answer = hinomi("playbook", "import", str(tmp_path / "x.json"))
     assert (answer.code, said in answer.err) == (2 if said else 0, True), answer.err
     assert "Traceback" not in answer.err
-    assert "\x1b" not in answer.out
+    assert "\x1b" not in answer.out + answer.err
+
+
+@pytest.mark.parametrize("verb", ["lint", "test", "simulate", "export"])
+def test_a_file_that_is_not_utf_8_is_named(hinomi: Any, tmp_path: Path, verb: str) -> None:
+    (tmp_path / "p.yml").write_bytes("title: {ja: 試験}\n".encode("cp932"))
+    said = hinomi("playbook", verb, str(tmp_path / "p.yml"))
+    assert said.code == (1 if verb == "lint" else 2)
+    assert f"{tmp_path / 'p.yml'}:1:1: " in said.out + said.err
+    assert "not UTF-8 at byte 12" in said.out + said.err
 
 
 def test_what_was_imported_from_others_never_goes_live(ask: Any) -> None:

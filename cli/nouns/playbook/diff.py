@@ -3,7 +3,7 @@
 import click
 
 from hinomi.cli.options import config_of, examples, listed
-from hinomi.cli.output import cell, say, show
+from hinomi.cli.output import cell, inert, say, show
 from hinomi.cli.playbooks import read_playbook
 from hinomi.text import _
 
@@ -32,10 +32,8 @@ def command(ctx: click.Context, old: str, new: str, fmt: str) -> None:
                 if change.change == "changed"
                 else cell(change.before or change.after)
             )
-            click.echo(
-                f"{MARKS[change.change]} {where}: {values}"
-                + (f"\n    {_('careful')}: {change.careful}" if change.careful else "")
-            )
+            careful = f"\n    {_('careful')}: {change.careful}" if change.careful else ""
+            click.echo(inert(f"{MARKS[change.change]} {where}: {values}{careful}"))
     else:
         show([change._asdict() for change in changes], COLUMNS, fmt)
     say(

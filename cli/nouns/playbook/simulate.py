@@ -1,15 +1,13 @@
 """``hinomi playbook simulate``: what would happen, step by step, with nothing sent."""
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from hinomi import log
 from hinomi.cli.client import Client
 from hinomi.cli.options import config_of, examples, listed
 from hinomi.cli.output import say, show
-from hinomi.cli.playbooks import read_playbook
+from hinomi.cli.playbooks import read_playbook, rehearsing
 from hinomi.errors import ConfigError
 from hinomi.text import _
 
@@ -57,7 +55,7 @@ def command(
 
     Everybody answers after a minute. Exit 1 if the playbook would not start.
     """
-    log.configure("cli", json=False, level=logging.CRITICAL)
+    rehearsing()
     if facts and (incident or alert):
         raise click.UsageError(_("either --facts, or --incident or --alert"))
     read, body = read_playbook(playbook, config_of(ctx))

@@ -1,13 +1,12 @@
 """``hinomi playbook test``: the `tests:` of playbooks, on the real engine and paper products."""
 
-import logging
 from pathlib import Path
 
 import click
 
-from hinomi import log
 from hinomi.cli.options import examples, listed
-from hinomi.cli.output import say, show
+from hinomi.cli.output import inert, say, show
+from hinomi.cli.playbooks import rehearsing
 from hinomi.text import _
 
 
@@ -18,18 +17,17 @@ def command(places: tuple[Path, ...], fmt: str) -> int:
     """Play the tests of playbooks; without files, of the shipped ones. Nothing is sent. Exit 1 if one fails."""
     from importlib.resources import files
 
-    from hinomi.playbooks.engine.model import parse
+    from hinomi.playbooks.engine.model import read
     from hinomi.playbooks.engine.places import Text
     from hinomi.playbooks.linting import playbook_files
     from hinomi.playbooks.rehearsal import Rehearsals, cases_of, judge
     from hinomi.reports.paper import PaperBuilder
 
-    log.configure("cli", json=False, level=logging.CRITICAL)
+    rehearsing()
     named = places or (Path(str(files("hinomi.playbooks") / "library")),)
     verdicts = []
     for path in dict.fromkeys(file for place in named for file in playbook_files(place)):
-        body = path.read_text(encoding="utf-8")
-        playbook = parse(body, path)
+        playbook, body = read(path)
         cases = cases_of(playbook, Text(body, path))
         if not cases:
             say(_("{file}: no tests").format(file=path))
@@ -38,9 +36,7 @@ def command(places: tuple[Path, ...], fmt: str) -> int:
     failed = [verdict for _name, verdict in verdicts if not verdict.ok]
     if fmt == "table":
         for verdict in failed:
-            click.echo(f"{verdict.where}: {verdict.name}")
-            for line in verdict.differs:
-                click.echo(f"    {line}")
+            click.echo(inert("\n    ".join([f"{verdict.where}: {verdict.name}", *verdict.differs])))
     else:
         rows = [
             {"playbook": name, "test": v.name, "ok": v.ok, "where": v.where, "why": v.differs} for name, v in verdicts
