@@ -3,7 +3,6 @@
 docs/reference/rules.ja.md is what `hinomi help rules.ja` prints. Everything on them stands in the rules and their samples.
 """
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.resources import files
@@ -12,7 +11,7 @@ from typing import Any, NamedTuple
 
 from hinomi.detections.engine.safe_yaml import load_all
 from hinomi.detections.house import RULES, THREATS, Named
-from hinomi.detections.samples import sample_file
+from hinomi.detections.samples import read, sample_file
 from hinomi.hits import LEVELS
 
 _TECHNIQUE = re.compile(r"attack\.(t\d{4})(?:\.(\d{3}))?$")
@@ -134,9 +133,9 @@ def shipped() -> list[Rule]:
 
 
 def _formats(file: Path, correlates: bool) -> list[str]:
-    content = json.loads(sample_file(file).read_text(encoding="utf-8"))
-    samples = [one for case in content.get("fires", ()) for one in case] if correlates else content.get("match", ())
-    return sorted({sample["format"] for sample in samples})
+    found = read(sample_file(file))
+    samples = [one for case in found.fires for one in case] if correlates else found.match
+    return sorted({sample.format for sample in samples})
 
 
 def rules_reference(page: Page) -> str:

@@ -10,7 +10,9 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
 
 from hinomi.clock import iso, parse_iso
 from hinomi.collectors.formats import formats
@@ -19,11 +21,31 @@ from hinomi.detections.carrying import carried
 from hinomi.detections.correlation import Past
 from hinomi.directory import Directory
 from hinomi.directory.enrich import enrich
+from hinomi.errors import UnknownComponentError
 from hinomi.event import Event, RawRecord
 from hinomi.hits import Hit, hit_of
 
-Sample = dict[str, Any]
 DETECTION, CORRELATION = ("match", "nomatch"), ("fires", "quiet")
+
+
+class Sample(msgspec.Struct):
+    """A record and its format, and how often it comes."""
+
+    format: str
+    record: Any
+    context: str | None = None
+    event: dict[str, Any] = {}
+    times: Annotated[int, msgspec.Meta(ge=1)] = 1
+    every: float = 1
+
+
+class Samples(msgspec.Struct):
+    """What a file of samples holds."""
+
+    match: list[Sample] = []
+    nomatch: list[Sample] = []
+    fires: list[list[Sample]] = []
+    quiet: list[list[Sample]] = []
 
 
 class Outcome(NamedTuple):
@@ -41,24 +63,37 @@ def sample_file(rule_file: Path) -> Path:
     return rule_file.with_name(rule_file.stem + ".samples.json")
 
 
+def read(file: Path) -> Samples:
+    """Return the samples of a file.
+
+    Raises:
+        ValueError: If it is no JSON, or not what samples are; the message says where.
+    """
+    return msgspec.convert(json.loads(file.read_text(encoding="utf-8")), Samples)
+
+
 def run(ruleset: RuleSet, rule: str, file: Path) -> Iterator[Outcome]:
     """Yield the outcome of every sample of one rule."""
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read(file)
     except FileNotFoundError:
         yield Outcome(rule, file.name, True, False, "no samples: add this file")
         return
     except ValueError as error:
-        yield Outcome(rule, file.name, True, False, f"not JSON: {error}")
+        yield Outcome(rule, file.name, True, False, f"not as samples are written: {error}")
         return
     correlates = ruleset.compiled[rule].correlation is not None
     for kind, wanted in zip(CORRELATION if correlates else DETECTION, (True, False), strict=True):
-        samples = content.get(kind) or []
+        samples = getattr(content, kind)
         if not samples:
             yield Outcome(rule, f"{file.name} {kind}", wanted, False, f"no sample under {kind}")
         for number, sample in enumerate(samples):
             case = sample if correlates else [sample]
-            events = [event for part in case for event in _events(part)]
+            try:
+                events = [event for part in case for event in _events(part)]
+            except UnknownComponentError as error:
+                yield Outcome(rule, f"{kind}[{number}]", wanted, False, f"{error}; {error.hint}")
+                continue
             hit = (_fires if correlates else _matches)(ruleset, rule, events)
             why = "" if events else "its format did not take the record"
             yield Outcome(rule, f"{kind}[{number}]", wanted, bool(events) and hit == wanted, why)
@@ -81,15 +116,14 @@ def _fires(ruleset: RuleSet, rule: str, events: Sequence[Event]) -> bool:
 
 
 def _events(sample: Sample) -> Iterator[Event]:
-    record = sample["record"]
-    text = record if isinstance(record, str) else json.dumps(record, ensure_ascii=False)
-    parse, context = formats.get(sample["format"]), sample.get("context")
-    for number in range(sample.get("times", 1)):
+    text = sample.record if isinstance(sample.record, str) else json.dumps(sample.record, ensure_ascii=False)
+    parse = formats.get(sample.format)
+    for number in range(sample.times):
         raw = text.replace("{n}", str(number)).encode()
-        for event in parse(RawRecord(raw, "sample", "0", 0, context)):
+        for event in parse(RawRecord(raw, "sample", "0", 0, sample.context)):
             made = dict(event)
             enrich(Directory(), made, "")
             if "@timestamp" in made:
-                later = timedelta(seconds=number * sample.get("every", 1))
+                later = timedelta(seconds=number * sample.every)
                 made["@timestamp"] = iso(parse_iso(made["@timestamp"]) + later)
-            yield made | sample.get("event", {})
+            yield made | sample.event
