@@ -9,7 +9,6 @@ import click
 from hinomi.cli.client import Client
 from hinomi.cli.drill.options import AUTO, LIMIT, PACE, PEOPLE, Options
 from hinomi.cli.options import configured, examples
-from hinomi.directory import GROUPS, ROLES
 from hinomi.text import _
 
 FLOWS = ("external", "lost-device", "missent")
@@ -100,6 +99,8 @@ def command(
 
 def _delay(given: str) -> tuple[str, float | None]:
     role, _sign, text = given.partition("=")
+    from hinomi.directory import GROUPS, ROLES  # late: it loads the state store, and every help this module
+
     known = (*ROLES, *GROUPS)
     if role not in known:
         raise click.BadParameter(

@@ -2,6 +2,8 @@
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +75,13 @@ def test_the_first_help_names_every_noun(hinomi: Any) -> None:
     assert said.code == 0
     for noun in VERBS:
         assert re.search(rf"^  {noun}\b", said.out, re.M), noun
+
+
+def test_the_first_help_loads_no_store_and_no_server() -> None:
+    asked = "import sys; from hinomi.cli.main import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert "Commands:" in done.stdout
+    assert {"sqlalchemy", "deltalake", "fastapi", "hinomi.state"} & set(done.stderr.split()) == set()
 
 
 def test_the_settings_file_may_be_named_by_the_environment(hinomi: Any, monkeypatch: pytest.MonkeyPatch) -> None:
