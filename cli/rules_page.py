@@ -4,7 +4,7 @@ docs/reference/rules.ja.md is what `hinomi help rules.ja` prints. Everything on 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +27,7 @@ class Page(NamedTuple):
     threats: str
     threat_columns: str
     level: str
+    isolates: str
     seen: str
     false_positives: str
     what_to_do: str
@@ -57,6 +58,7 @@ your own, `hinomi rule test` runs their samples, `hinomi rule disable ID --reaso
     "Threats, and what answers them",
     "| threat | answered outside by | rules |",
     "Level",
+    "**isolates**",
     "Seen in",
     "False positives",
     "What to do",
@@ -85,6 +87,7 @@ hinomiに同梱の検知規則の一覧です。何を、なぜ検知するか�
     "脅威と、それに応える規則",
     "| 脅威 | 規則以外の対策 | 規則 |",
     "重要度",
+    "**自動隔離**",
     "確認済みの形式",
     "誤検知となる場合",
     "取るべき対応",
@@ -94,7 +97,6 @@ hinomiに同梱の検知規則の一覧です。何を、なぜ検知するか�
     {"informational": "情報", "low": "低", "medium": "中", "high": "高", "critical": "重大"},
 )
 PAGES = {"rules": ENGLISH, "rules.ja": JAPANESE}
-_ISOLATES = {"": "**isolates**", "_ja": "**自動隔離**"}
 
 
 class Rule(NamedTuple):
@@ -143,8 +145,8 @@ def rules_reference(page: Page) -> str:
     rules = shipped()
     alerting = [rule for rule in rules if not rule.counts]
     parts = [page.head]
-    parts += _table(page.house, page.house_columns, RULES, alerting, page, lambda key, _: [key])
-    parts += _table(page.threats, page.threat_columns, THREATS, alerting, page, lambda _, __: [])
+    parts += _table(page.house, page.house_columns, RULES, alerting, page, numbered=True)
+    parts += _table(page.threats, page.threat_columns, THREATS, alerting, page)
     for folder in dict.fromkeys(rule.file.parent for rule in alerting):
         parts.append(f"\n## {folder.as_posix()}")
         parts += [part for rule in alerting if rule.file.parent == folder for part in _rule(rule, page)]
@@ -154,13 +156,13 @@ def rules_reference(page: Page) -> str:
 
 
 def _table(
-    title: str, columns: str, named: Mapping[str, Named], rules: Sequence[Rule], page: Page, first: Callable[[str, Named], list[str]]
+    title: str, columns: str, named: Mapping[str, Named], rules: Sequence[Rule], page: Page, *, numbered: bool = False
 ) -> Iterator[str]:  # fmt: skip
     yield f"\n## {title}\n\n{columns}\n| --- | --- | --- |"
     for key, what in named.items():
         links = ", ".join(_link(rule, page) for rule in rules if key in rule.own["covers"])
         text, other = (what.ja, what.other_ja) if page.suffix else (what.en, what.other)
-        cells = [*first(key, what), text, *([other] if other else []), links]
+        cells = [*([key] if numbered else []), text, *([other] if other else []), links]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -171,7 +173,7 @@ def _link(rule: Rule, page: Page) -> str:
 def _rule(rule: Rule, page: Page) -> Iterator[str]:
     document = rule.document
     level = page.levels[document["level"]]
-    isolates = f" · {_ISOLATES[page.suffix]}" if rule.own["contain"] == "auto" else ""
+    isolates = f" · {page.isolates}" if rule.own["contain"] == "auto" else ""
     techniques = [f"[{name}]({url})" for name, url in _techniques(document.get("tags", ()))]
     answers = [*_named(rule, page), *techniques]
     yield f'\n<a id="{document["id"]}"></a>\n### {rule.said("title", page)}\n'

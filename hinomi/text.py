@@ -16,7 +16,7 @@ _PART = re.compile(r'"(?:[^"\\\n]|\\.)*"')
 
 
 def language(environment: Mapping[str, str]) -> str:
-    """Return the language that an environment asks for, as ``ja`` or ``en``; empty: none."""
+    """Return the language that an environment asks for, as ``ja``, ``en`` or ``c``; empty: none."""
     given = next((environment[name] for name in VARIABLES if environment.get(name)), "")
     return re.split("[-_.@:]", given, maxsplit=1)[0].lower()
 
