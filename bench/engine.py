@@ -104,6 +104,6 @@ def _rate(core: Core, steps: int) -> Iterator[Row]:
         if len(found) >= steps or time.monotonic() > deadline:
             break
         time.sleep(0.5)
-    span = (parse_iso(found[-1]) - parse_iso(found[0])) / timedelta(seconds=1)
+    span = (parse_iso(found[-1]) - parse_iso(found[0])) / timedelta(seconds=1) if found else 0.0
     yield Row("steps", len(found), "", -steps)
     yield Row("steps carried out", len(found) / max(span, 0.001), "steps/s", -150, -300)
