@@ -22,7 +22,7 @@
 #define MEMO 14                 /* bits of the table of what was found for the same values; two places each */
 #define MEMO_BYTES (16 << 20)   /* of values kept with it */
 #define MEMO_LONGEST 32768
-#define LOOKS 1024              /* so many looks tell whether the memo is of use; if not, it rests eight times as long */
+#define LOOKS 1024              /* so many looks tell whether the memo is of use; if it was not, it rests for as many */
 
 enum { AND, OR, NOT, ATOM };
 enum { CONTAINS, WORD, EMPTY, NONE, SOME, FOREIGN };
@@ -74,6 +74,7 @@ static int field_id(Matcher *m, PyObject *name, int make) {
     PyObject *number = PyLong_FromLong(m->nfields);
     if (!number || PyDict_SetItem(m->fields, name, number)) { Py_XDECREF(number); return -2; }
     Py_DECREF(number);
+    for (int i = 0; i < CACHE; i++) Py_CLEAR(m->cache_key[i]);      /* the name was none before */
     return m->nfields++;
 }
 
@@ -558,7 +559,7 @@ static int stands(Matcher *m, const Atom *a) {
     int start = needle[0] == FRAME, end = needle[a->len - 1] == FRAME;
     for (int k = 0; k < a->fields; k++) {
         int field = AT(m->ids, int, a->field0 + k);
-        if (field >= m->heads_room || m->head_seen[field] != m->epoch) continue;
+        if (!has_values(m, field)) continue;
         for (int i = m->heads[field]; i >= 0; i = AT(m->spans, Span, i).next) {
             const Span *s = &AT(m->spans, Span, i);
             if ((uint64_t)s->len + start + end < a->len) continue;
@@ -620,7 +621,6 @@ static int compile_candidates(Matcher *m, const uint64_t *members, const uint64_
             if (rule >= m->rules || root_of(m, rule) < 0) return -1;
         }
     if (m->nfields == known && m->anywhere == anywhere) return 0;
-    for (int i = 0; i < CACHE; i++) Py_CLEAR(m->cache_key[i]);
     return lay_out(m, m->event);
 }
 
@@ -660,7 +660,6 @@ static PyObject *bucket_key(Matcher *m, PyObject *event) {
 
 /* Return a bit set of the ids of these names of fields. */
 static PyObject *field_bits(Matcher *m, PyObject *names) {
-    int known = m->nfields;
     PyObject *walk = PyObject_GetIter(names), *name;
     if (!walk) return NULL;
     while ((name = PyIter_Next(walk))) {
@@ -670,7 +669,6 @@ static PyObject *field_bits(Matcher *m, PyObject *names) {
     }
     Py_DECREF(walk);
     if (PyErr_Occurred()) return NULL;
-    if (m->nfields != known) for (int i = 0; i < CACHE; i++) Py_CLEAR(m->cache_key[i]);
     PyObject *bits = PyBytes_FromStringAndSize(NULL, m->nfields / 8 + 1);
     if (!bits || !(walk = PyObject_GetIter(names))) { Py_XDECREF(bits); return NULL; }
     memset(PyBytes_AS_STRING(bits), 0, PyBytes_GET_SIZE(bits));
@@ -918,19 +916,24 @@ static PyObject *matcher_match(Matcher *m, PyObject *event) {
     return found;
 }
 
+/* Whether what could not be made is left for when it is asked; being told to stop is not. */
+static int left(void) {
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) return 0;
+    PyErr_Clear();
+    return 1;
+}
+
 /* prepare(): make the conditions of all rules now, not when they are first asked; what cannot be made is left for then. */
 static PyObject *matcher_prepare(Matcher *m, PyObject *Py_UNUSED(ignored)) {
     if (m->busy) { PyErr_SetString(PyExc_RuntimeError, "it is busy"); return NULL; }
-    m->busy = 1;
-    for (int rule = 0; rule < m->rules; rule++) if (root_of(m, rule) < 0) PyErr_Clear();
-    for (size_t i = 0; i < m->atoms.count; i++) {
+    int going = m->busy = 1;
+    for (int rule = 0; rule < m->rules && going; rule++) if (root_of(m, rule) < 0) going = left();
+    for (size_t i = 0; i < m->atoms.count && going; i++) {
         Atom *a = &AT(m->atoms, Atom, i);
-        if (a->op != FOREIGN || a->call) continue;
-        PyObject *call = PyObject_CallOneArg(m->foreign, a->node);
-        if (call) AT(m->atoms, Atom, i).call = call; else PyErr_Clear();
+        if (a->op == FOREIGN && !a->call && !(a->call = PyObject_CallOneArg(m->foreign, a->node))) going = left();
     }
-    for (int i = 0; i < CACHE; i++) Py_CLEAR(m->cache_key[i]);
     m->busy = 0;
+    if (!going) return NULL;
     Py_RETURN_NONE;
 }
 
