@@ -147,6 +147,7 @@ class LineMatcher:
     def _new(self, bucket: Bucket) -> "Search":
         if len(self._searches) >= SETS:
             self._searches.clear()
+            self._narrow = 0
         search = self._searches[bucket] = Search(self._filter.search)
         return search
 

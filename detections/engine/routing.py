@@ -76,9 +76,10 @@ class Router:
         return bucket
 
     def _bucket(self, event: Event, *, pinned: bool) -> Bucket:
-        if len(self._memo) > BUCKETS or len(self._same) > SETS:
-            self._memo.clear()
+        if len(self._same) > SETS:
             self._same.clear()
+        if not self._same or len(self._memo) > BUCKETS:
+            self._memo.clear()
         numbers = tuple(self._select(event, pinned=pinned))
         found = self._same.get(numbers)
         if found is None:
