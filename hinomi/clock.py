@@ -7,6 +7,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 JST = ZoneInfo("Asia/Tokyo")
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Clock(Protocol):
@@ -66,7 +67,12 @@ def from_micros(micros: int) -> datetime:
 @lru_cache(maxsize=256)
 def micros_of(text: str) -> int:
     """Return an ISO 8601 time with a zone in microseconds since 1970."""
-    return int(parse_iso(text).timestamp() * 1_000_000)
+    return micros_at(parse_iso(text))
+
+
+def micros_at(moment: datetime) -> int:
+    """Return an aware time in microseconds since 1970, to the last of them."""
+    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def micros() -> int:

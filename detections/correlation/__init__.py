@@ -6,19 +6,17 @@ hit is given out a group and span of time; an outer correlation is fed with ever
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
 
-from hinomi.clock import from_micros, iso, parse_iso
+from hinomi.clock import from_micros, iso, micros_of
 from hinomi.detections.correlation.machine import Found, Machine, Memory, Record
 from hinomi.detections.correlation.spec import Spec
 from hinomi.hits import Hit, RuleInfo
 
 LATENESS = 300.0
 PAST = "\x1epast"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = 1 << 62
 
 
@@ -88,7 +86,7 @@ def over(ruleset: Any, hits: Iterable[Hit], lateness: float = LATENESS) -> Itera
 def record_of(hit: Hit) -> Record:
     """Return what the machine is fed with; what a source brings of the past is apart from what comes now."""
     scope = hit.tenant + PAST if hit.backfill else hit.tenant
-    return Record(scope, micros(parse_iso(hit.time)), hit.event_id, hit.fields, hit)
+    return Record(scope, micros_of(hit.time), hit.event_id, hit.fields, hit)
 
 
 def hits_of(
@@ -101,8 +99,3 @@ def hits_of(
             yield msgspec.structs.replace(
                 hit, rule=rule, event_id=made.id, time=time, vendor_id=None, fields=dict(made.values)
             )
-
-
-def micros(moment: datetime) -> int:
-    """Return a moment in microseconds since 1970."""
-    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from hinomi.detections.correlation import LATENESS, hits_of, micros, record_of, specs_of
+from hinomi.clock import micros_at
+from hinomi.detections.correlation import LATENESS, hits_of, record_of, specs_of
 from hinomi.detections.correlation.machine import Machine
 from hinomi.detections.correlation.store import StoredGroups
 from hinomi.hits import Hit
@@ -33,7 +34,7 @@ class Correlator:
 
     def feed(self, conn: Connection, hits: Iterable[Hit], now: datetime) -> list[Hit]:
         """Take hits, in the caller's transaction; return those of correlations that became true."""
-        self._groups.conn, moment = conn, micros(now)
+        self._groups.conn, moment = conn, micros_at(now)
         found: list[Hit] = []
         for hit in hits:
             if self._machine.wants(hit.rule.id):
@@ -43,11 +44,11 @@ class Correlator:
 
     def due(self, conn: Connection, now: datetime) -> bool:
         """Tell whether something has waited long enough."""
-        return self._groups.is_due(conn, micros(now))
+        return self._groups.is_due(conn, micros_at(now))
 
     def ripen(self, conn: Connection, now: datetime) -> list[Hit]:
         """Return the hits of conditions that have waited long enough."""
-        self._groups.conn, moment = conn, micros(now)
+        self._groups.conn, moment = conn, micros_at(now)
         found: list[Hit] = []
         for kept in list(self._groups.due(moment, self._machine.specs)):
             found += hits_of(self._infos, self._machine.ripe(kept, moment))
