@@ -95,7 +95,7 @@ def by_hunt(
         store.close()
 
 
-class _Quoting(sqliteBackend):  # type: ignore[misc]
+class _Quoting(sqliteBackend):  # type: ignore[misc]  # pySigma's back ends are untyped
     """Quotes every name, so that it is known in the query."""
 
     def escape_and_quote_field(self, field: str) -> str:

@@ -39,7 +39,7 @@ UTF16 = {"wide": "utf-16-le", "utf16le": "utf-16-le", "utf16be": "utf-16-be", "u
 class Loader(yaml.CSafeLoader):
     """YAML 1.2: `NO`, `12:30`, `0o7` of 1.1 and dates are texts."""
 
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 - the base class has it so
 
 
 for _tag, _pattern, _first in (
@@ -88,12 +88,13 @@ class Rule:
         self.product = product_of(source.get("product"), self.category, self.service)
         self.routes = routes_of(source.get("product"), self.category, self.service)
         self.virtual = self.product.virtual if self.product else {}
+        self.ecs = self.document.get("taxonomy") == "ecs"
         self.zone = ZoneInfo(z) if (z := (self.document.get("hinomi") or {}).get("zone")) else None
         self.searches = {n: d for n, d in self.document["detection"].items() if n != "condition"}
         conditions = self.document["detection"]["condition"]
         texts = conditions if isinstance(conditions, list) else [conditions]
         self.silent = False
-        self.tree: Tree = _or([_Condition(text, self).read() for text in texts])
+        self.tree: Tree = _joined("or", [_Condition(text, self).read() for text in texts])
 
     def routed(self, event: Event) -> bool:
         """Tell whether the event is of the rule's log source."""
@@ -133,16 +134,16 @@ class Rule:
 
     def _definition(self, definition: Any) -> Tree:
         if isinstance(definition, list):
-            return _or([self._definition(part) for part in definition])
+            return _joined("or", [self._definition(part) for part in definition])
         if isinstance(definition, dict):
-            return _and([self._item(str(key), value) for key, value in definition.items()])
+            return _joined("and", [self._item(str(key), value) for key, value in definition.items()])
         return self._item("", definition)
 
     def _item(self, key: str, value: Any) -> Tree:
         name, *modifiers = key.split("|")
         values = value if isinstance(value, list) else [value]
         parts = [self._value(name, modifiers, single) for single in values]
-        made = (_and if "all" in modifiers else _or)(parts)
+        made = _joined("and" if "all" in modifiers else "or", parts)
         return Node("not", (made,)) if "neq" in modifiers else made
 
     def _value(self, name: str, modifiers: Sequence[str], value: Any) -> Tree:
@@ -169,7 +170,7 @@ class Rule:
         for modifier in modifiers:
             texts = [new for old in texts for new in _transformed(modifier, old)]
         texts = [[t.decode("latin-1") if isinstance(t, bytes) else t for t in each] for each in texts]
-        return _or([self._text(name, each, cased) for each in texts])
+        return _joined("or", [self._text(name, each, cased) for each in texts])
 
     def _expanded(self, value: str) -> list[list[Any]]:
         names = re.findall(r"(?<!\\)%([^%\\]+)%", value)
@@ -198,15 +199,16 @@ class Rule:
         """Return the comparison as the field map puts it: its names, and its values where it knows them."""
         if not name:
             return Atom((), kind, operand, cased, keyword=True)
-        known = self.product and self.document.get("taxonomy", "sigma") != "ecs"
-        parts = self.product.parts(name, self.category, self.service, kind, operand) if known and self.product else []
+        mapped = self.product if not self.ecs else None
+        parts = mapped.parts(name, self.category, self.service, kind, operand) if mapped else []
         parts = parts or [(self._names(name), kind, operand)]
-        return _or([Atom(tuple(names), how, what, cased) for names, how, what in parts])
+        return _joined("or", [Atom(tuple(names), how, what, cased) for names, how, what in parts])
 
     def _names(self, name: str) -> tuple[str, ...]:
+        if self.ecs:
+            return (name,)
         names = self.product.names(name, self.category, self.service) if self.product else ()
-        own = self.document.get("taxonomy") == "ecs" or is_event_name(name)
-        return (name,) if (own and not names) or self.document.get("taxonomy") == "ecs" else names
+        return names or ((name,) if is_event_name(name) else ())
 
 
 class _Condition:
@@ -217,41 +219,41 @@ class _Condition:
         self.words = re.findall(r"[()]|[^\s()]+", condition)
 
     def read(self) -> Tree:
-        tree = self._chain("or", lambda: self._chain("and", self._negated))
+        tree = self._whole()
         if self.words:
             raise ValueError(f"not understood: {self.words}")
         return tree
+
+    def _whole(self) -> Tree:
+        return self._chain("or", lambda: self._chain("and", self._negated))
 
     def _chain(self, word: str, inner: Callable[[], Tree]) -> Tree:
         parts = [inner()]
         while self.words and self.words[0].lower() == word:
             self.words.pop(0)
             parts.append(inner())
-        return parts[0] if len(parts) == 1 else Node(word, tuple(parts))
+        return _joined(word, parts)
 
     def _negated(self) -> Tree:
         word = self.words.pop(0)
         if word.lower() == "not":
             return Node("not", (self._negated(),))
         if word == "(":
-            tree = self._chain("or", lambda: self._chain("and", self._negated))
+            tree = self._whole()
             self.words.pop(0)
             return tree
         if word.lower() in ("1", "any", "all") and self.words and self.words[0].lower() == "of":
             pattern = self.words[1]
             del self.words[:2]
             parts = [self.rule.search(name) for name in self.rule.searches if _named(name, pattern)]
-            return (_and if word.lower() == "all" else _or)(parts)
+            return _joined("and" if word.lower() == "all" else "or", parts)
         return self.rule.search(word)
 
 
 def tokens(value: str) -> list[Any]:
     r"""Return a value's signs, with STAR and ONE for its wildcards; ``\`` escapes wildcards and itself, and else is itself."""
-    found: list[Any] = []
-    rest = iter(re.findall(r"\\[\\*?]|.", value, re.DOTALL))
-    for sign in rest:
-        found.append(sign[1] if len(sign) == 2 else {"*": STAR, "?": ONE}.get(sign, sign))
-    return found
+    signs = re.findall(r"\\[\\*?]|.", value, re.DOTALL)
+    return [sign[1] if len(sign) == 2 else {"*": STAR, "?": ONE}.get(sign, sign) for sign in signs]
 
 
 def text(value: Any) -> str:
@@ -274,9 +276,7 @@ def _transformed(modifier: str, found: list[Any]) -> Iterator[list[Any]]:
     elif modifier == "base64":
         yield list(base64.b64encode(_bytes(found)).decode())
     elif modifier == "base64offset":
-        for offset, begin in enumerate(
-            (0, 2, 3)
-        ):  # letters that also hold bits of what stands before, or after, are cut
+        for offset, begin in enumerate((0, 2, 3)):  # letters with bits of what stands before or after are cut
             whole = b" " * offset + _bytes(found)
             coded = base64.b64encode(whole).decode()
             yield list(coded[begin : len(coded) - (0, 3, 2)[len(whole) % 3]])
@@ -371,12 +371,8 @@ def _named(name: str, pattern: str) -> bool:
     return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), name) is not None
 
 
-def _or(parts: Sequence[Tree]) -> Tree:
-    return parts[0] if len(parts) == 1 else Node("or", tuple(parts))
-
-
-def _and(parts: Sequence[Tree]) -> Tree:
-    return parts[0] if len(parts) == 1 else Node("and", tuple(parts))
+def _joined(kind: str, parts: Sequence[Tree]) -> Tree:
+    return parts[0] if len(parts) == 1 else Node(kind, tuple(parts))
 
 
 def read(document: str) -> list[dict[str, Any]]:

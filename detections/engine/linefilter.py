@@ -52,7 +52,7 @@ class LineFilter:
         self._scan(lines.searched(event), match_event_handler=_note, context=found)  # type: ignore[arg-type]  # the context's own type
         if found and min(found) < len(lines.MARKERS):
             found = []
-            self._scan(lines.texts(event), match_event_handler=_note, context=found)  # type: ignore[arg-type]
+            self._scan(lines.texts(event), match_event_handler=_note, context=found)  # type: ignore[arg-type]  # as above
         return found
 
 

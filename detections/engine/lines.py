@@ -58,9 +58,9 @@ def _folded(line: bytes) -> bytes:
     if line.replace(_REGISTERED, b"").isascii():  # as what Microsoft calls its products
         return line
     foreign = line.translate(None, _ASCII)
-    if len(foreign) > _SHORT:
-        return line.decode().casefold().encode()
-    return line.decode().casefold().encode() if _has_case(foreign) else line
+    if len(foreign) <= _SHORT and not _has_case(foreign):
+        return line
+    return line.decode().casefold().encode()
 
 
 @lru_cache(1024)
