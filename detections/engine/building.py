@@ -100,7 +100,7 @@ class Building:
         numbers = {found: number for number, found in enumerate(patterns)}
         database, met, seen, total = compile_patterns(patterns), Counter[int](), Counter[bytes](), 0
         for total, event in enumerate(events, 1):
-            database.scan(searched(event), match_event_handler=_count, context=met)  # type: ignore[arg-type]
+            database.scan(searched(event), match_event_handler=_count, context=met)  # type: ignore[arg-type]  # the context's own type
             if total % EVERY == 0:
                 seen.update(set(grams(_framed(event))))
         shares = {

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from hinomi.detections.engine.compiling import Compiled
 from hinomi.detections.engine.predicates import Node
 from hinomi.detections.fieldmap import Condition, Virtual, choices_of
-from hinomi.events.candidates import ALL, Filter, Is, all_of, any_of
+from hinomi.events.candidates import ALL, Filter, Is, Kind, all_of, any_of
 
-KINDS = {"eq": "equals", "contains": "contains", "prefix": "starts", "suffix": "ends"}
+KINDS: Mapping[str, Kind] = {"eq": "equals", "contains": "contains", "prefix": "starts", "suffix": "ends"}
 PRESENT = frozenset({"glob", "glob_cased", "re", "cidr", "cmp", "ref", "ref_cased", "part", "present"})
 """Kinds that ask of a value what a store does not know; but there must be one."""
 LISTED = frozenset(f"{kind}{cased}" for kind in KINDS for cased in ("", "_cased"))
@@ -41,7 +41,7 @@ def _node(node: Node, virtual: Mapping[str, Virtual]) -> Filter:
     if name in LISTED and operand and operand.isascii() and operand.isprintable():
         compared = KINDS[name.removesuffix("_cased")]
         return any_of(
-            [_read(virtual[f], operand.lower()) if f in virtual else Is(f, compared, operand.lower()) for f in names]  # type: ignore[arg-type]
+            [_read(virtual[f], operand.lower()) if f in virtual else Is(f, compared, operand.lower()) for f in names]
         )
     if any(field in virtual for field in names):
         return ALL

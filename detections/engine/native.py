@@ -18,7 +18,7 @@ from hinomi.event import Event
 try:
     from hinomi.detections.engine import _native
 except ImportError:
-    _native = None  # type: ignore[assignment]
+    _native = None  # type: ignore[assignment]  # asked by `available`
 
 _decode = msgspec.msgpack.decode
 

@@ -10,7 +10,7 @@ null, present, exists (wanted). Keywords: word word_glob (case-folded), word_cas
 """
 
 import re as _own_patterns
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hinomi.detections.engine import condition, text
@@ -167,10 +167,12 @@ def _folded(kind: str, operand: Any) -> Any:
     )
 
 
-def _resolved(node: condition.Parsed, known: list[str], search: Any, *, negated: bool = False) -> Node:
+def _resolved(
+    node: condition.Parsed, known: list[str], search: Callable[[str], Node], *, negated: bool = False
+) -> Node:
     """Put searches where a condition names them; a pattern that fits nothing is a fault, or nothing to except."""
     if node[0] == "id":
-        return search(node[1])  # type: ignore[no-any-return]
+        return search(node[1])
     if node[0] == "not":
         return ["not", _resolved(node[1], known, search, negated=not negated)]
     if node[0] != "of":

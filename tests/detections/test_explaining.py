@@ -45,7 +45,7 @@ def why(site: Any) -> Any:
 
 
 def clause(said: dict[str, Any], search: str, number: int = 0) -> dict[str, Any]:
-    return next(part for part in said["searches"] if part["name"] == search)["parts"][number]  # type: ignore[no-any-return]
+    return next(part for part in said["searches"] if part["name"] == search)["parts"][number]  # type: ignore[no-any-return]  # of JSON
 
 
 def test_a_clause_shows_sigmas_field_the_events_field_and_the_value_seen(why: Any) -> None:

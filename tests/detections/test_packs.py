@@ -53,7 +53,7 @@ def zipped(files: dict[str, bytes], change: Callable[[zipfile.ZipInfo], None] = 
 
 def tarred(files: dict[str, bytes], *more: tarfile.TarInfo, mode: str = "w:gz") -> bytes:
     made = io.BytesIO()
-    with tarfile.open(fileobj=made, mode=mode) as pack:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=made, mode=mode) as pack:  # type: ignore[call-overload]  # a mode that is no literal
         for name, content in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(content)
@@ -183,7 +183,7 @@ def test_a_pack_is_switched_on_off_removed_and_brought_back_while_rules_run(hous
     house.add("p", {"a.yml": rule(1), "b.yml": rule(2)})
     assert hits(rules) == ["1", "2"]
     for state, found in (("disabled", []), ("enabled", ["1", "2"]), ("removed", []), ("enabled", ["1", "2"])):
-        house.change(lambda known, to=state: known.switched("p", to, "local:t", NOW, "why"))  # type: ignore[misc]
+        house.change(lambda known, to=state: known.switched("p", to, "local:t", NOW, "why"))  # type: ignore[misc]  # no lambda says its types
         assert hits(rules) == found, state
     assert (shelf.published(house.data).packs["p"].by, shelf.published(house.data).packs["p"].reason) == (
         "local:t",
