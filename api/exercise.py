@@ -10,6 +10,8 @@ from typing import cast
 from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
+from hinomi.playbooks.channels.marked import MARK
+
 HEADER = "Hinomi-Drill"
 BANNER = (
     '<div class="drill" role="note"><strong>訓練</strong> これは訓練です。実際の事案ではありません。'
@@ -32,7 +34,7 @@ async def mark_pages(request: Request, call_next: Callable[[Request], Awaitable[
 
 def marked(page: str) -> str:
     """Return a page with the mark in its title, and above all that it says."""
-    page = page.replace("<title>", "<title>【訓練】", 1)
+    page = page.replace("<title>", f"<title>{MARK}", 1)
     body = _BODY.search(page)
     place = body.end() if body else 0
     return f"{page[:place]}\n{BANNER}{page[place:]}"

@@ -128,7 +128,7 @@ def _client(settings: SlackSettings) -> "SocketModeClient":
             super().connect()
             session = self.current_session
             if session is not None and session.sock is not None:
-                session.sock = Noticing(session.sock)  # type: ignore[assignment]
+                session.sock = Noticing(session.sock)  # type: ignore[assignment]  # it does all that a socket does
 
     quiet = logging.getLogger("hinomi.slack")
     quiet.setLevel(logging.CRITICAL)  # it would log addresses that open a connection

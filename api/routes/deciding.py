@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy import Connection, select
 
 from hinomi.api.deps import Deps
-from hinomi.api.web.common import Form, PageRoute, Parts, Posted, case_of, entry, form_key, html_page, row_of
+from hinomi.api.web.common import Form, PageRoute, Parts, Posted, case_of, entry, form_key, html_page, row_of, told
 from hinomi.errors import ConfigError, ConflictError, Faults, HinomiError, NotFoundError, RefusedError
 from hinomi.playbooks.actions import actions
 from hinomi.playbooks.engine import guards, people
@@ -96,13 +96,12 @@ def _page(
     asks = is_open and not asked.answered
     law = facts.get("statutory", {}) if NO_DUTY in wait["options"] else {}
     contents = facts.get("contents", {}) if {"wipe", "approve"} & {*wait["options"]} else {}
-    said = [{"name": str(fault.where or ""), "text": fault.message} for fault in (faults.faults if faults else ())]
     return html_page(
         "decide.html", 422 if faults else 200, title=words.word(words.STEPS, wait["text"]), case=case_of(deps, conn, wait["incident"]),
         fresh=fresh, mine=words.word(words.CHOICES, asked.answered) if asked.answered else "", open=is_open, asks=asks,
         outcome=words.word(words.CHOICES, wait["outcome"] or wait["state"]), done_at=wait["done_at"], due_at=wait["due_at"],
-        quorum=wait["quorum"], approved=asked.approved, irreversible=irreversible, faults=said,
-        bad_names={fault["name"] for fault in said}, sections=[("回答", _questions(asked, irreversible, given or {}))] if asks else [],
+        quorum=wait["quorum"], approved=asked.approved, irreversible=irreversible,
+        **told(faults), sections=[("回答", _questions(asked, irreversible, given or {}))] if asks else [],
         contents=[(f"重要性分類{CLASSES[name]}" if name in CLASSES else "分類なし", count) for name, count in contents.items()],
         clocks=[(clock["name"], day_text(date.fromisoformat(clock["due"]))) for clock in law.get("clocks", ())],
         reasons=law.get("reasons", []), action=f"/d/{token}", csrf=form_key(token),

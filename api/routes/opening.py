@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from hinomi.api.deps import Deps
-from hinomi.api.web.common import Form, PageRoute, Parts, Posted, case_of, entry, form_key, html_page
+from hinomi.api.web.common import Form, PageRoute, Parts, Posted, case_of, entry, form_key, html_page, told
 from hinomi.clock import parse_iso
 from hinomi.directory import Directory, Person
 from hinomi.errors import ConfigError, ConflictError, Faults, NotFoundError
@@ -78,10 +78,9 @@ def _form(
     own = [device.asset_no or device.id for device in directory.devices if device.owner == person.id]
     values: dict[str, Any] = given if given is not None else {"device": own} if len(own) == 1 else {}
     questions = [{**vars(q), "carried": "", **entry(q.shape, values.get(q.name, []))} for q in form_fields(Opening)]
-    said = [{"name": str(fault.where or ""), "text": fault.message} for fault in (faults.faults if faults else ())]
     return html_page(
         "open.html", 422 if faults else 200, school=directory.tenant_name(person.tenant), sections=[("報告", questions)],
-        faults=said, bad_names={fault["name"] for fault in said}, action=f"/i/{token}", csrf=form_key(token),
+        **told(faults), action=f"/i/{token}", csrf=form_key(token),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import parse_qs
 
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from hinomi.api import web
 from hinomi.api.deps import Deps
-from hinomi.errors import AuthError, ConfigError, HinomiError, NotFoundError, RefusedError
+from hinomi.errors import AuthError, ConfigError, Faults, HinomiError, NotFoundError, RefusedError
 from hinomi.playbooks.engine import people
 from hinomi.playbooks.messages import words
 from hinomi.reports.fields import OPEN_ANSWERS, local_time
@@ -40,7 +40,7 @@ ASK_AGAIN = (
 class PageRoute(APIRoute):
     """A route whose errors are pages too."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:  # type: ignore[override]
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Return the handler, with errors caught around it."""
         inner = super().get_route_handler()
 
@@ -116,6 +116,12 @@ def entry(shape: str, value: Any) -> dict[str, Any]:
     text = str(values[0]) if values else ""
     picker = text not in OPEN_ANSWERS
     return {"chosen": values, "picker": picker, "text": (local_time(text) or text) if shape == "time" else text}
+
+
+def told(faults: Faults | None) -> dict[str, Any]:
+    """Return what a page with questions says of the answers that do not fit."""
+    said = [{"name": str(fault.where or ""), "text": fault.message} for fault in (faults.faults if faults else ())]
+    return {"faults": said, "bad_names": {fault["name"] for fault in said}}
 
 
 def row_of(conn: Connection, table: Any, key: str, what: str) -> dict[str, Any]:

@@ -193,7 +193,6 @@ def parse(text: str, where: Path | str) -> Playbook:
     documents = load_all(text.encode(), where)
     if len(documents) != 1 or not isinstance(documents[0], dict):
         raise ConfigError("one mapping is expected", where=where, hint="start with  playbook: 1")
-    places = Text(text, where)
     try:
         playbook = Playbook.model_validate(documents[0])
     except ValidationError as error:
@@ -202,6 +201,7 @@ def parse(text: str, where: Path | str) -> Playbook:
         found = list(graph.faults(playbook))
         if not found:
             return playbook
+    places = Text(text, where)
     raise Faults(
         [ConfigError(what, where=places.at(keys), hint=remedy) for keys, what, remedy in found], hint=REFERENCE
     )

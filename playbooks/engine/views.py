@@ -48,13 +48,12 @@ def show_run(conn: Connection, grant: Grant, run_id: str) -> dict[str, Any]:
     run = runs.visible(conn, grant, run_id)
     steps = sorted(rows.find(conn, t.step, run=run_id), key=lambda row: row["started_at"])
     waits = sorted(rows.find(conn, t.wait, run=run_id), key=lambda row: row["opened_at"])
+    people = load_directory(conn)
     for wait in waits:
         wait["receipts"] = rows.find(conn, t.receipt, wait=wait["id"]) if wait["kind"] == "receipt" else []
         wait["decisions"] = rows.find(conn, t.decision, wait=wait["id"])
-    people = load_directory(conn)
-    named = [{**step, "by_name": names.who(step["by"], people)} for step in steps]
-    for wait in waits:
         wait["by_name"] = names.who(wait["by"], people)
+    named = [{**step, "by_name": names.who(step["by"], people)} for step in steps]
     return {**queries.with_numbers(conn, [run])[0], "steps": named, "waits": waits, "graph": _graph(conn, run)}
 
 

@@ -96,9 +96,8 @@ def decide(
         raise ConflictError(f"it was decided already: {wait['outcome']} by {wait['by']}")
     if choice not in (wait["options"] or []):
         raise ConfigError(f"{choice!r} is no choice", hint=f"one of {', '.join(wait['options'] or [])}")
-    if wait["quorum"] > 1 and grant.actor.startswith(
-        "key:"
-    ):  # it says nothing of who holds it: one person may have two
+    # a key that names nobody says nothing of who holds it: one person may have two
+    if wait["quorum"] > 1 and grant.actor.startswith("key:"):
         raise RefusedError(
             f"{wait['quorum']} persons must answer, and this key names none", hint="hinomi key create --person PERSON …"
         )
@@ -194,10 +193,8 @@ def note_receipt(
 def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
     """Remind, escalate, time out. Deadlines are rows, so a clock jump or a restart loses none."""
     stamp = iso(now)
-    open_waits = select(t.wait).where(
-        literal_column("state = 'open'") & (t.wait.c.next_at <= stamp)
-    )  # its index's words
-    for wait in rows.of(conn, open_waits):
+    still_open = literal_column("state = 'open'")  # in the words of the index
+    for wait in rows.of(conn, select(t.wait).where(still_open & (t.wait.c.next_at <= stamp))):
         _ask_of_time(engine, conn, wait, stamp, now)
     held = select(t.hold).where(t.hold.c.released_at.is_(None) & (t.hold.c.review_at <= stamp))
     for hold in rows.of(conn, held):

@@ -85,7 +85,8 @@ def open_reported(
         return Opened(str(known["id"]), fresh=False)
     kind = KINDS[report.kind]
     facts = {
-        "kind": report.kind, "reported_by": person.id, "occurred_at": iso(occurred), "what": report.what,
+        "kind": report.kind, "reported_by": person.id, "what": report.what,
+        **({"occurred_at": iso(report.occurred_at)} if report.occurred_at else {}),
         **({"device": device.id} if device else {}),
     }  # fmt: skip
     made = incidents.open_incident(

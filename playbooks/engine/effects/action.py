@@ -6,6 +6,7 @@ while it stands, our own request may be there.
 
 import asyncio
 import random
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from hinomi.clock import iso
 from hinomi.playbooks.actions import Action, actions
 from hinomi.playbooks.engine import guards, holds, journal, leases, messaging, rows, runs, says, steps
 from hinomi.playbooks.engine.rows import Row
-from hinomi.playbooks.vendors import Accepted, Adapter, Intent, Observation, VendorError
+from hinomi.playbooks.vendors import Accepted, Adapter, Intent, Observation, State, VendorError
 from hinomi.state import t
 
 if TYPE_CHECKING:
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     from hinomi.playbooks.engine.outbox import Executor
 
 FIND_APART = 10.0
-"""Seconds between the two times a job's own request must not be found before it is sent again."""
-ONCE_LOOKS = 4
-"""Looks after which the outcome of what is never sent again is called unknown; some products show it late."""
+"""Seconds between two looks for our own request."""
+LOOKS = {"job": 2, "once": 4}
+"""Looks that must not find it before a job is sent again, or what is never sent again has an unknown outcome; some products show it late."""
 PAGE_AFTER = 3
 """Failed tries after which a human is paged, while it goes on trying."""
 QUEUED = 0.5
@@ -37,6 +38,8 @@ STOPPED = 5.0
 LOOK = 2.0
 """Seconds the look at a device's state may take before an act: it never holds up a cut-off for longer."""
 ENDED = ("verified", "failed", "skipped", "undone")
+#: What is asked for → the device's state until it is seen to be so.
+PENDING: Mapping[str, State] = {"isolated": "pending_isolation", "released": "pending_release"}
 
 
 def load(executor: "Executor", row: Row) -> tuple[Row, Intent]:
@@ -149,13 +152,11 @@ async def _may_repeat(executor: "Executor", row: Row, step: Row, intent: Intent)
     looked = row["body"].get("looked", 0) + 1
 
     def hold_back(conn: Connection, now: datetime) -> bool:
-        if kind == "once" and looked < ONCE_LOOKS:
+        if looked < LOOKS.get(kind, 0):
             leases.again(conn, row, now, FIND_APART, "looking once more", {**row["body"], "looked": looked})
         elif kind == "once":
             leases.done(conn, row, now, "unknown outcome of an act that is never repeated")
             steps.fail(executor.engine, conn, step["id"], "unknown", says.UNKNOWN_OUTCOME, now)
-        elif kind == "job" and looked < 2:
-            leases.again(conn, row, now, FIND_APART, "looking once more", {**row["body"], "looked": looked})
         elif guards.killswitch(conn):
             leases.again(conn, row, now, STOPPED, "the kill switch is on")
         else:
@@ -192,13 +193,11 @@ def _accepted(executor: "Executor", conn: Connection, row: Row, step: Row, accep
         values["done_at"] = step["done_at"] or iso(now)
     rows.change(conn, t.step, step["id"], **values)
     device, by = step["target"]["device"], step["by"] or "system"
-    state = {"isolated": "pending_isolation", "released": "pending_release"}.get(
-        actions.get(step["action"]).verifies or ""
-    )
+    state = PENDING.get(actions.get(step["action"]).verifies or "")
     if accepted.adopted:
         holds.adopt(conn, device, row["incident"])
     elif state:
-        holds.observe(conn, device, step["vendor"], Observation(state, iso(now), "requested"))  # type: ignore[arg-type]
+        holds.observe(conn, device, step["vendor"], Observation(state, iso(now), "requested"))
     text = says.requested(step["action"], adopted=accepted.adopted)
     facts = {"step": step["name"], "flow": step["flow"], "vendor_id": accepted.vendor_id}
     journal.tell(conn, row["incident"], "action", text, now, actor=by, **facts)
@@ -225,5 +224,5 @@ def _refused(
     if row["tries"] == PAGE_AFTER or (unknown and row["tries"] == 1):  # whether it was cut off must not stay unasked
         incident, state = rows.get(conn, t.incident, row["incident"]), "unanswered" if unknown else "retrying"
         messaging.page(executor.engine, conn, incident, state, now, step=step)
-    pause = min(0.5 * 2 ** min(row["tries"], 6), 30.0) * random.uniform(0.7, 1.0)  # noqa: S311
+    pause = min(0.5 * 2 ** min(row["tries"], 6), 30.0) * random.uniform(0.7, 1.0)  # noqa: S311 - apart from others, no secret
     leases.again(conn, row, now, max(pause, error.retry_after or 0.0), str(error))

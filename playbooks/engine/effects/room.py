@@ -68,10 +68,10 @@ async def refresh(executor: "Executor", row: Row) -> None:
             busy = isinstance(error, LaterError)
             if not busy and row["tries"] >= MOST_TRIES:
                 log.get().error("room.not_updated", room=room.name, error=why)
-                await executor.write(row, lambda conn, now, why=why: leases.done(conn, row, now, why))  # type: ignore[misc]
+                await executor.write(row, lambda conn, now, why=why: leases.done(conn, row, now, why))  # type: ignore[misc]  # a default of a lambda has no type
             else:
                 pause = SOON if busy else min(pause, 300.0)
-                await executor.write(row, lambda conn, now, p=pause, w=why: leases.again(conn, row, now, p, w))  # type: ignore[misc]
+                await executor.write(row, lambda conn, now, p=pause, w=why: leases.again(conn, row, now, p, w))  # type: ignore[misc]  # nor here
             return
     await executor.write(row, lambda conn, now: leases.done(conn, row, now))
 

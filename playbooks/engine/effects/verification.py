@@ -74,4 +74,4 @@ def _late(executor: "Executor", conn: Connection, row: Row, step: Row, seen: Obs
         leases.done(conn, row, now, "given up")
     else:
         late = row["body"].get("late", 0) + 1
-        leases.again(conn, row, now, min(2.0**late, LATE), seen.detail, {**row["body"], "late": late})
+        leases.again(conn, row, now, min(2.0 ** min(late, 6), LATE), seen.detail, {**row["body"], "late": late})

@@ -159,8 +159,9 @@ class Defender:
         if response.status_code != 200:
             raise self._problem(response)
         newer = [a for a in response.json().get("value", ()) if a.get("machineId") == intent.target["machine"]]
-        state, detail = ("failed", f"{len(newer)} newer alerts") if newer else ("clean", "Succeeded")
-        return Observation(state, now, detail, vendor_id)  # type: ignore[arg-type]
+        if newer:
+            return Observation("failed", now, f"{len(newer)} newer alerts", vendor_id)
+        return Observation("clean", now, "Succeeded", vendor_id)
 
     async def undo(self, intent: Intent) -> Accepted:
         """Cancel our own pending action of this kind (never another's), else send the opposite."""

@@ -49,7 +49,7 @@ def listening() -> Iterator[Any]:
     class Taking(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-            server.bodies.append(body)  # type: ignore[attr-defined]
+            server.bodies.append(body)
             self.send_response(202)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -57,8 +57,11 @@ def listening() -> Iterator[Any]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
-    server.bodies = []  # type: ignore[attr-defined]
+    class Server(ThreadingHTTPServer):
+        bodies: list[str]
+
+    server = Server(("127.0.0.1", 0), Taking)
+    server.bodies = []
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     yield server

@@ -32,7 +32,7 @@ GOAL = {
 }
 OPPOSITE = {"endpoint.isolate": "endpoint.release", "endpoint.release": "endpoint.isolate"}
 TRIES = 4
-CAN: dict[str, dict[str, str]] = {name: vendors.get(name).capabilities(None) for name in PRODUCTS}  # type: ignore[attr-defined]
+CAN: dict[str, dict[str, str]] = {name: vendors.get(name).capabilities(None) for name in PRODUCTS}  # type: ignore[attr-defined]  # of the class, none is made
 """Product → what it can do; the same for every customer of it."""
 EDRS = [name for name in PRODUCTS if "endpoint.isolate" in CAN[name]]
 ONCE = [(name, action) for name in PRODUCTS for action, kind in CAN[name].items() if kind == "once"]
@@ -86,11 +86,8 @@ def adapter_of(edr: Any, **changes: Any) -> Adapter:
 
 
 def intent_of(action: str, machine: str, tag: str = "[hinomi:t/i/r:s:1]") -> Intent:
-    now, named = (
-        iso(SystemClock().now()),
-        {"device": "pc", "machine": machine, "sha1": "a" * 40, "name": NAMES.get(machine, "pc")},
-    )
-    return Intent(action, named, tag, sent_at=now)
+    target = {"device": "pc", "machine": machine, "sha1": "a" * 40, "name": NAMES.get(machine, "pc")}
+    return Intent(action, target, tag, sent_at=iso(SystemClock().now()))
 
 
 NAMES: dict[str, str] = {}
