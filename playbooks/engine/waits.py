@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, literal_column, select, update
+from sqlalchemy import ColumnClause, Connection, literal_column, select, update
 
 from hinomi.clock import JST, iso, parse_iso
 from hinomi.errors import ConfigError, ConflictError, NotFoundError, RefusedError
@@ -193,7 +193,7 @@ def note_receipt(
 def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
     """Remind, escalate, time out. Deadlines are rows, so a clock jump or a restart loses none."""
     stamp = iso(now)
-    still_open = literal_column("state = 'open'")  # in the words of the index
+    still_open: ColumnClause[bool] = literal_column("state = 'open'")  # in the words of the index
     for wait in rows.of(conn, select(t.wait).where(still_open & (t.wait.c.next_at <= stamp))):
         _ask_of_time(engine, conn, wait, stamp, now)
     held = select(t.hold).where(t.hold.c.released_at.is_(None) & (t.hold.c.review_at <= stamp))

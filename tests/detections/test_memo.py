@@ -126,6 +126,8 @@ def test_a_condition_that_could_not_be_made_hides_no_field_from_the_others() -> 
     trees: list[Any] = [["atom", ["user.name"], "eq", "anna"], ["atom", ["message"], "contains", "fox"]]
     failures = [ValueError("not now")]
 
+    from hinomi.detections.engine import _native
+
     def tree(number: int) -> Any:
         if number == 1 and failures:
             raise failures.pop()
@@ -134,7 +136,7 @@ def test_a_condition_that_could_not_be_made_hides_no_field_from_the_others() -> 
     def route(_: Event) -> tuple[bytes, bytes, bool, frozenset[str]]:
         return (3).to_bytes(8, "little"), bytes(8), True, frozenset(("message",))
 
-    matcher = native._native.Matcher(2, tree, build, dict, text_of, frozenset(), frozenset(), (), route, bytes(8))
+    matcher = _native.Matcher(2, tree, build, dict, text_of, frozenset(), frozenset(), (), route, bytes(8))
     matcher.literal(["message"], "contains", "brown", 0, [0, 1])
     matcher.ready()
     each = event("a brown fox", user_name="anna")

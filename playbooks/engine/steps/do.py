@@ -11,6 +11,7 @@ from hinomi.playbooks.actions import Action, actions
 from hinomi.playbooks.engine import guards, holds, journal, messaging, people, rows, runs, says, waits
 from hinomi.playbooks.engine.model import Approve
 from hinomi.playbooks.engine.rows import Row
+from hinomi.playbooks.engine.steps.decide import TASK
 from hinomi.playbooks.engine.steps.endings import finish
 from hinomi.playbooks.engine.steps.turn import WITHIN, Turn
 from hinomi.state import t
@@ -196,7 +197,7 @@ def supersede(
 def manual(engine: "Engine", conn: Connection, incident: Row, row: Row, text: str, now: datetime) -> None:
     """Make it a task for the operator; the graph goes on, the run does not end before it is done."""
     wait = waits.open_wait(conn, incident, "task", "operator", now, step=row, due=now + TASK_DUE, escalate="operator_lead",
-                           options=("done", "not_possible"), flow=row["flow"], text=text)  # fmt: skip
+                           options=TASK, flow=row["flow"], text=text)  # fmt: skip
     finish(conn, row["id"], "manual", "manual", now, error=text)
     journal.tell(conn, incident["id"], "task", says.by_hand(text), now, wait=wait["id"])
     waits.tell_role(engine, conn, incident, wait, "manual_task", now, key=f"task:{wait['id']}", step=row)

@@ -98,7 +98,7 @@ def test_one_lost_pc_is_one_incident_however_often_it_is_reported(site: Any) -> 
 
 def test_two_messages_are_two_incidents_and_the_same_one_twice_is_one(site: Any) -> None:
     site.open(DUTY, match=MATCH)
-    moment = site.clock.now() - timedelta(hours=1)
+    moment = (site.clock.now() - timedelta(hours=1)).replace(second=20)  # five seconds on it is the same minute
     first = opened(site, "missent", occurred_at=moment)
     assert opened(site, "missent", occurred_at=moment + timedelta(seconds=5)).incident == first.incident
     assert opened(site, "missent", occurred_at=moment - timedelta(hours=3)).incident != first.incident

@@ -98,6 +98,7 @@ def test_a_decision_taken_elsewhere_is_on_the_card(in_slack: Any, slack: Any) ->
     site.drive(slack.replies)
     site.decide("authorised", kind="decision")
     site.drive(lambda: "許可された操作" in slack.shown() and not slack.buttons())
+    assert len(slack.cards()) == 1, "the card is changed, no second one sent"
 
 
 def test_a_choice_of_the_menu_counts_and_a_second_click_has_no_effect(in_slack: Any, slack: Any) -> None:

@@ -152,6 +152,7 @@ def test_a_clock_set_back_does_not_hold_up_an_isolation(site: Any) -> None:
     site.open(ISOLATE % "").hit()
     site.clock.advance(hours=-6)
     site.drive(lambda: site.state_of("isolate") == "verified")
+    assert site.edr.actions(site.machines["pc-1"]) == [("Isolate", "Succeeded")]
 
 
 @pytest.mark.postgresql
@@ -385,18 +386,21 @@ def test_copies_go_out_though_there_is_nobody_to_copy_them_from(site: Any, mails
     site.drive(
         lambda: mails.sent("isolation_notice", "h1@school.test") and mails.sent("isolation_notice", "h2@school.test")
     )
+    assert not mails.sent("isolation_notice", "t1@phone.test")
 
 
 def test_where_nobody_is_above_either_the_operator_is_told(site: Any, mails: Any) -> None:
     site.people = [p for p in site.people if p.role in ("operator",)]
     site.open(TELL % ", receipt: {due: 30m, escalate: board}").hit()
     site.drive(lambda: mails.sent("escalation", "o1@soc.test"))
+    assert len(mails.mails) == 1
 
 
 def test_an_address_that_does_not_exist_escalates_at_once(site: Any, mails: Any) -> None:
     mails.refused.add("t1@phone.test")
     site.open(TELL % ", receipt: {due: 30m, escalate: board}").hit()
     site.drive(lambda: mails.sent("escalation", "b1@city.test"))
+    assert site.wait("receipt")["state"] == "open"
 
 
 def test_a_receipt_by_phone_is_noted_by_the_operator(site: Any) -> None:
