@@ -181,7 +181,7 @@ def _counted(source: IO[bytes], count: _Count) -> IO[bytes]:
 def _tarred(data: bytes, name: str) -> Iterator[_Member]:
     source: IO[bytes] = io.BytesIO(data)
     if data[:2] == b"\x1f\x8b":
-        source = gzip.GzipFile(fileobj=source)  # type: ignore[assignment]
+        source = gzip.GzipFile(fileobj=source)  # type: ignore[assignment]  # both are read alike
     with tarfile.open(fileobj=_counted(source, _Count(len(data), name)), mode="r|") as archive:
         for member in archive:
             if member.isdir():

@@ -34,7 +34,7 @@ def pack(tmp_path: Path) -> Path:
 
 def rows(said: Any) -> list[dict[str, Any]]:
     assert said.code == 0, said.err
-    return json.loads(said.out)  # type: ignore[no-any-return]
+    return json.loads(said.out)  # type: ignore[no-any-return]  # of JSON
 
 
 def test_a_pack_is_looked_at_before_it_is_brought(ask: Any, pack: Path) -> None:
