@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
 ES_NODE ?= $(wildcard ../shared/tools/es-node)
 
+# Modules are compiled once, not at each process that the demo and the tests start, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: demo test coverage soak install check clean
 demo: $(VENV)/.installed  ## one school day with an incident in it (ARGS="--seed 2"; STORE=elasticsearch ES_NODE=script-that-starts-one)
 	$(if $(STORE),HINOMI_ES_NODE=$(ES_NODE) )$(BIN)/hinomi demo$(if $(STORE), --store $(STORE)) $(ARGS)
