@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from hinomi.cli.acting.processes import Child, free_port
 from hinomi.cli.demo import scenes, world
 from hinomi.cli.demo.closing import journal
@@ -172,28 +174,16 @@ class Rig:
 
     def processes(self) -> dict[int, str]:
         """Return the processes of serve: id → role."""
-        found = {self.server.process.pid: "supervisor"}
-        for entry in Path("/proc").iterdir():
-            if entry.name.isdigit() and entry.name != str(os.getpid()):
-                try:
-                    words = (entry / "cmdline").read_bytes().split(b"\0")
-                except OSError:
-                    continue
-                if b"hinomi.runtime.role" in words and str(self.config).encode() in words:
-                    found[int(entry.name)] = words[words.index(b"hinomi.runtime.role") + 1].decode()
-        return found
+        serve = psutil.Process(self.server.process.pid)
+        return {serve.pid: "supervisor", **{child.pid: child.cmdline()[0].split()[1] for child in serve.children()}}
 
     def role(self, name: str) -> int:
         """Return the process id of a role."""
         return next(pid for pid, role in self.processes().items() if role == name)
 
     def memory(self) -> dict[str, float]:
-        """Return MB resident per role; pages that processes share are counted in each."""
-        found = {}
-        for pid, role in self.processes().items():
-            status = Path(f"/proc/{pid}/status").read_text()
-            found[role] = int(status.split("VmRSS:")[1].split()[0]) / 1024
-        return found
+        """Return MiB resident per role; a page that n processes share is counted as 1/n in each (PSS), as all is one fork."""
+        return {role: psutil.Process(pid).memory_full_info().pss / 2**20 for pid, role in self.processes().items()}
 
     def cpu(self) -> float:
         """Return the processor seconds that all processes of serve have used."""

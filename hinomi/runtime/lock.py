@@ -55,6 +55,10 @@ class DataLock:
             self._about.unlink(missing_ok=True)  # the next holder is never taken for this one
         self._file.close()
 
+    def forget(self) -> None:
+        """In a fork: leave the lock to the process that took it, and to its life alone."""
+        self._file.close()
+
     def __enter__(self) -> "DataLock":
         return self
 

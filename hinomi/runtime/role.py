@@ -1,10 +1,9 @@
-"""One process of `hinomi serve`: ``python -m hinomi.runtime.role ROLE --config FILE``.
+"""What one process of `hinomi serve` does: receiver, worker:<partition>, storer, responder or api.
 
-Roles: receiver, worker:<partition>, storer, responder, api. A role ends cleanly at SIGTERM, and ends
-when the supervisor that started it is gone.
+A role is a fork of the supervisor, which has imported all that is named here: it starts in a tenth of a second, and
+shares those pages. It ends cleanly at SIGTERM, and when the supervisor is gone.
 """
 
-import argparse
 import asyncio
 import ctypes
 import faulthandler
@@ -17,29 +16,45 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+import uvicorn
+from setproctitle import setproctitle
+
 from hinomi import log
+from hinomi.api import slack_socket
+from hinomi.api.app import create_app
 from hinomi.clock import SystemClock
+from hinomi.detections import load as load_rules
 from hinomi.errors import ConfigError, ConflictError, HinomiError, IntegrityError
+from hinomi.events import open_store
 from hinomi.runtime.failpoint import hit as failpoint
 from hinomi.runtime.fence import fence
 from hinomi.runtime.folders import Folders, partitions
+from hinomi.runtime.lock import DataLock
+from hinomi.runtime.parts import build_core, build_deps
+from hinomi.runtime.receiver import Receiver
+from hinomi.runtime.responder import Responder
+from hinomi.runtime.storer import Storer, pause_after
+from hinomi.runtime.wake import Waker
+from hinomi.runtime.worker import Worker
 from hinomi.settings import Settings, load_settings
 from hinomi.state import State
 
 PR_SET_PDEATHSIG = 1
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+"""What ends a role, and serve."""
 
 T = TypeVar("T")
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() == 1:
+    if os.getppid() != parent:
         raise SystemExit(0)
 
 
 def _stop_at_signal() -> threading.Event:
     stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         signal.signal(number, lambda *_: stop.set())
     return stop
 
@@ -54,15 +69,13 @@ def _wait_for(paths: list[Path], stop: threading.Event) -> bool:
 
 def run_receiver(settings: Settings, _: str) -> None:
     """Take records in until SIGTERM."""
-    from hinomi.runtime.receiver import Receiver
-
     asyncio.run(_until_signal(lambda stop: Receiver(settings, State(settings.state_url), SystemClock()).run(stop)))
 
 
 async def _until_signal(start: Callable[[asyncio.Event], object]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         loop.add_signal_handler(number, stop.set)
     await start(stop)  # type: ignore[misc]  # every role's run() is a coroutine
 
@@ -75,9 +88,6 @@ def _collect_rarely() -> None:
 
 def run_worker(settings: Settings, partition: str) -> None:
     """Match one partition's events until SIGTERM."""
-    from hinomi.runtime.wake import Waker
-    from hinomi.runtime.worker import Worker
-
     stop = _stop_at_signal()
     if partition.startswith("bulk"):
         os.nice(10)
@@ -92,18 +102,13 @@ def run_worker(settings: Settings, partition: str) -> None:
 
 def run_storer(settings: Settings, _: str) -> None:
     """Write the event store until SIGTERM."""
-    from hinomi.detections import load
-    from hinomi.events import open_store
-    from hinomi.runtime.storer import Storer, pause_after
-    from hinomi.runtime.wake import Waker
-
     stop = _stop_at_signal()
     os.nice(10)
     folders = Folders(settings.data)
     names = partitions(settings)
     if not _wait_for([folder(name) for name in names for folder in (folders.spool, folders.hits)], stop):
         return
-    store = open_store(settings, writable=True, fields=load(settings).current().fields)
+    store = open_store(settings, writable=True, fields=load_rules(settings).current().fields)
     store.failpoint = failpoint
     state = State(settings.state_url)
     storer = _when_there(lambda: Storer(settings, names, state, store), pause_after, stop)
@@ -135,13 +140,8 @@ def _when_there(open_: Callable[[], T], pause_after: Callable[[int], float], sto
 
 def run_responder(settings: Settings, _: str) -> None:
     """Answer hits until SIGTERM."""
-    from hinomi.detections import load
-    from hinomi.runtime.parts import build_core
-    from hinomi.runtime.responder import Responder
-    from hinomi.runtime.wake import Waker
-
     core = build_core(settings)
-    responder = Responder(settings, partitions(settings), core.state, load(settings), core.engine, core.clock)
+    responder = Responder(settings, partitions(settings), core.state, load_rules(settings), core.engine, core.clock)
     waker = Waker(Folders(settings.data).run, "responder")
     asyncio.run(_until_signal(lambda stop: responder.run(waker, stop)))
     responder.close()
@@ -149,12 +149,6 @@ def run_responder(settings: Settings, _: str) -> None:
 
 def run_api(settings: Settings, _: str) -> None:
     """Serve the api and pages until SIGTERM."""
-    import uvicorn
-
-    from hinomi.api import slack_socket
-    from hinomi.api.app import create_app
-    from hinomi.runtime.parts import build_core, build_deps
-
     stop = _stop_at_signal()  # uvicorn raises the signal that ended it once more: it must find this handler
     host, port = settings.api.address
     deps = build_deps(build_core(settings))
@@ -181,27 +175,28 @@ def roles(settings: Settings) -> list[str]:
     return ["receiver", *(f"worker:{name}" for name in partitions(settings)), "storer", "responder", "api"]
 
 
-def main() -> None:
-    """Run one role."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("role")
-    parser.add_argument("--config", type=Path, required=True)
-    args = parser.parse_args()
-    _die_with_parent()
-    log.configure(args.role)
+def run(role: str, config: Path, parent: int, lock: DataLock) -> None:
+    """Be that role in this process, which ``parent`` has just forked, with its ``lock`` and with SIGTERM and SIGINT blocked.
+
+    Raises:
+        SystemExit: With the code of `IntegrityError` if a log is damaged: the supervisor has it mended while nobody holds it.
+    """
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    _die_with(parent)
+    lock.forget()
+    setproctitle(f"hinomi {role} --config {config}")
+    log.configure(role)
     faulthandler.enable()  # a crash of native code says where it was
-    name, _, argument = args.role.partition(":")
+    name, _, argument = role.partition(":")
     started = time.monotonic()
     log.get().info("role.start", pid=os.getpid())
     try:
-        settings = load_settings(args.config)
+        settings = load_settings(config)
         fence(settings)
         ROLES[name](settings, argument)
-    except IntegrityError as error:  # a damaged log: the supervisor has it mended while nobody holds it
+    except IntegrityError as error:
         log.get().error("role.damaged", error=str(error), hint=error.hint)
         raise SystemExit(error.exit_code) from error
     log.get().info("role.end", seconds=round(time.monotonic() - started, 1))
-
-
-if __name__ == "__main__":
-    main()

@@ -1,26 +1,30 @@
 """`hinomi serve`: starts the roles as processes, restarts one that dies, ends them all at SIGTERM."""
 
+import gc
+import multiprocessing
+import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from hinomi import log
 from hinomi.errors import IntegrityError
 from hinomi.runtime.folders import Folders, partitions
 from hinomi.runtime.lock import DataLock, holder
-from hinomi.runtime.role import roles
+from hinomi.runtime.role import SIGNALS, roles
+from hinomi.runtime.role import run as run_role
 from hinomi.salvage import is_sound, salvage
 from hinomi.settings import Settings
 from hinomi.state import State
 
 GRACE = 10.0
 """Seconds a role gets to end by itself."""
+_FORK = multiprocessing.get_context("fork")
 LOG_HOLDERS = ("receiver", "worker", "storer", "responder")
 
 
@@ -29,7 +33,7 @@ class Child:
     """One role's process."""
 
     role: str
-    process: subprocess.Popen[bytes] | None = None
+    process: BaseProcess | None = None
     started: float = 0.0
     not_before: float = 0.0
     failures: int = field(default=0)
@@ -46,27 +50,30 @@ class Supervisor:
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; return the exit code."""
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in SIGNALS:
             signal.signal(number, lambda *_: self._stop.set())
         if who := holder(self.settings.data):
             log.get().warning("serve.waits", holder=who.get("what"), process=who.get("pid"))
-        with DataLock(self.settings.data, what="hinomi serve", address=self.settings.api.near, wait=30.0):
+        with DataLock(self.settings.data, what="hinomi serve", address=self.settings.api.near, wait=30.0) as lock:
             state = State(self.settings.state_url)
             state.migrate()
             state.close()
             log.get().info("serve.start", api=self.settings.api.url, ingest=self.settings.ingest.listen)
-            while not self._stop.is_set():
-                for child in self.children:
-                    self._tend(child)
-                self._stop.wait(0.2)
-            log.get().info("serve.stop")
-            self._end((*LOG_HOLDERS, "api"))
+            gc.freeze()  # what is here now stays shared with the roles
+            try:
+                while not self._stop.is_set():
+                    for child in self.children:
+                        self._tend(child, lock)
+                    self._stop.wait(0.2)
+            finally:
+                log.get().info("serve.stop")
+                self._end((*LOG_HOLDERS, "api"))
         return 0
 
-    def _tend(self, child: Child) -> None:
+    def _tend(self, child: Child, lock: DataLock) -> None:
         now = time.monotonic()
         if child.process is not None:
-            code = child.process.poll()
+            code = child.process.exitcode
             if code is None:
                 if child.failures and now - child.started > 30:
                     child.failures = 0
@@ -78,8 +85,17 @@ class Supervisor:
             log.get().error("serve.role_died", died=child.role, code=code, again_in=pause)
             child.process, child.not_before = None, now + pause
         if now >= child.not_before:
-            command = [sys.executable, "-m", "hinomi.runtime.role", child.role, "--config", str(self.config)]
-            child.process, child.started = subprocess.Popen(command), now  # noqa: S603 - our own module
+            child.process, child.started = self._fork(child.role, lock), now
+
+    def _fork(self, role: str, lock: DataLock) -> BaseProcess:
+        """Start a role, which takes its signals from the moment it is no longer this process."""
+        process = _FORK.Process(target=run_role, name=role, args=(role, self.config, os.getpid(), lock))
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        return process
 
     def _mend(self) -> None:
         """End who holds a log, and mend those that are damaged; the roles start again right after."""
@@ -103,8 +119,7 @@ class Supervisor:
             for process in group:
                 process.terminate()
             for process in group:
-                try:
-                    process.wait(GRACE)
-                except subprocess.TimeoutExpired:
+                process.join(GRACE)
+                if process.exitcode is None:
                     process.kill()
-                    process.wait()
+                    process.join()

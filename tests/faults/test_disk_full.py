@@ -62,12 +62,7 @@ class Disk:
 
 def processes(world: Any) -> dict[str, psutil.Process]:
     serve = next(p for p in world.processes if "serve" in p.args)
-    found = {}
-    for child in psutil.Process(serve.pid).children():
-        line = child.cmdline()
-        if "hinomi.runtime.role" in line:
-            found[line[line.index("hinomi.runtime.role") + 1]] = child
-    return found
+    return {child.cmdline()[0].split()[1]: child for child in psutil.Process(serve.pid).children()}
 
 
 def said(world: Any, event: str) -> bool:

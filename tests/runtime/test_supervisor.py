@@ -54,12 +54,7 @@ def said(world: Any, event: str) -> list[dict[str, Any]]:
 
 
 def children(process: Any) -> dict[str, int]:
-    found = {}
-    for child in psutil.Process(process.pid).children():
-        line = child.cmdline()
-        if "hinomi.runtime.role" in line:
-            found[line[line.index("hinomi.runtime.role") + 1]] = child.pid
-    return found
+    return {child.cmdline()[0].split()[1]: child.pid for child in psutil.Process(process.pid).children()}
 
 
 def test_sigterm_under_load_ends_cleanly_and_what_was_accepted_is_there_afterwards(
