@@ -7,9 +7,8 @@ import logging
 import sys
 from collections.abc import MutableMapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
-
-import structlog
 
 LONGEST = 500
 
@@ -37,6 +36,8 @@ class _Steady:
 
 def configure(role: str, *, json: bool = True, level: int = logging.INFO) -> None:
     """Set this process up to log; ``role`` is written into every line."""
+    import structlog  # most commands never log, and it brings rich with it
+
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -53,9 +54,15 @@ def configure(role: str, *, json: bool = True, level: int = logging.INFO) -> Non
     structlog.contextvars.bind_contextvars(role=role)
 
 
+@cache
+def _structlog() -> Any:
+    import structlog
+
+    if not structlog.is_configured():  # what nobody configured must not reach standard output
+        configure("hinomi", json=False, level=logging.WARNING)
+    return structlog
+
+
 def get() -> Any:
     """Return the logger; call it as ``log.info("spool.full", source=…)``."""
-    return structlog.get_logger()
-
-
-configure("hinomi", json=False, level=logging.WARNING)  # what nobody configured must not reach standard output
+    return _structlog().get_logger()

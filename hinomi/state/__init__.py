@@ -9,7 +9,7 @@ from importlib import import_module
 from importlib.resources import as_file, files
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, make_url, select
+from sqlalchemy import Connection, Engine, Table, column, inspect, make_url, select, table
 from sqlalchemy.exc import ArgumentError
 
 from hinomi.errors import ConfigError
@@ -19,6 +19,9 @@ __all__ = ["State", "get_setting", "new_id", "next_number", "set_setting", "t", 
 
 #: What differs between databases: a module each (`open_engine`, `migrate`, `insert`, options to `READ` one snapshot).
 DIALECTS = ("sqlite", "postgresql")
+
+
+_VERSION = table("alembic_version", column("version_num"))
 
 
 class _Turns:
@@ -75,7 +78,7 @@ class State:
 
     def migrate(self) -> None:
         """Make the tables, or bring them to the newest revision."""
-        self._dialect.migrate(self.engine, _upgrade)
+        self._dialect.migrate(self.engine, _is_newest, _upgrade)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -95,7 +98,7 @@ class State:
 
 
 def _upgrade(conn: Connection) -> None:
-    from alembic import command
+    from alembic import command  # nearly always not needed, and takes longer to be imported than a look at the revision
     from alembic.config import Config
 
     with as_file(files("hinomi.state") / "migrations") as scripts:
@@ -103,6 +106,15 @@ def _upgrade(conn: Connection) -> None:
         config.set_main_option("script_location", str(scripts))
         config.attributes["connection"] = conn
         command.upgrade(config, "head")
+
+
+def _is_newest(conn: Connection) -> bool:
+    """Tell whether the tables are of the newest revision: the number that its file's name begins with."""
+    if not inspect(conn).has_table(_VERSION.name):
+        return False
+    scripts = (files("hinomi.state") / "migrations" / "versions").iterdir()
+    newest = max(script.name.partition("_")[0] for script in scripts if script.name[0].isdigit())
+    return list(conn.execute(select(_VERSION.c.version_num)).scalars()) == [newest]
 
 
 def upsert(conn: Connection, table: Table) -> Any:

@@ -57,7 +57,7 @@ def open_engine(url: URL) -> Engine:
     return engine
 
 
-def migrate(engine: Engine, upgrade: Callable[[Connection], None]) -> None:
+def migrate(engine: Engine, is_newest: Callable[[Connection], bool], upgrade: Callable[[Connection], None]) -> None:
     """Bring the tables to the newest revision, in one transaction; others who would do so wait.
 
     Raises:
@@ -67,7 +67,8 @@ def migrate(engine: Engine, upgrade: Callable[[Connection], None]) -> None:
     try:
         with engine.execution_options(hinomi_write=True).connect() as conn, conn.begin():
             _demand_utf8(conn, where)
-            upgrade(conn)
+            if not is_newest(conn):
+                upgrade(conn)
             _sort_by_code_point(conn)
     except OperationalError as error:
         hint = "is PostgreSQL running, and may this role log in? (docs/howto/use-postgresql.md)"

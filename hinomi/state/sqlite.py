@@ -23,9 +23,12 @@ def open_engine(url: URL) -> Engine:
     return engine
 
 
-def migrate(engine: Engine, upgrade: Callable[[Connection], None]) -> None:
+def migrate(engine: Engine, is_newest: Callable[[Connection], bool], upgrade: Callable[[Connection], None]) -> None:
     """Bring the tables to the newest revision."""
     with engine.connect() as conn:
+        if is_newest(conn):
+            return
+    with engine.connect() as conn:  # anew: Alembic begins and ends the transactions of its own
         upgrade(conn)
 
 

@@ -1,5 +1,6 @@
 """A small world on loopback for end-to-end tests: hinomi's own processes, the simulator, a mail server."""
 
+import io
 import json
 import os
 import re
@@ -11,11 +12,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
+
+from hinomi.cli.main import main
 
 PLAYBOOK_SECONDS = {
     "15m": "8s",
@@ -111,7 +115,7 @@ class World:
 
     def lay_out(self, *, extra: str = "", seconds: bool = True, devices: str = DEVICES, people: str = PEOPLE) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.hinomi("init", str(self.folder / "site"))
+        self.set_up("init", str(self.folder / "site"))
         lists = self.folder / "lists"
         lists.mkdir()
         for name, text in (("tenants", TENANTS), ("people", people), ("devices", devices), ("class_rules", RULES)):
@@ -119,26 +123,23 @@ class World:
         if seconds:
             self._short_playbook()
         self.config.write_text(self._toml() + extra)
-        self.hinomi("--config", str(self.config), "directory", "import", str(lists))
-        made = self.hinomi(
-            "--config",
-            str(self.config),
-            "key",
-            "create",
-            "--name",
-            "w",
-            "--scope",
-            "ingest",
-            "--source",
-            "winlog",
-            "-o",
-            "json",
-        )
+        self.set_up("--config", str(self.config), "directory", "import", str(lists))
+        new_key = ["key", "create", "--name", "w", "--scope", "ingest", "--source", "winlog", "-o", "json"]
+        made = self.set_up("--config", str(self.config), *new_key)
         self.key = json.loads(made)["key"]
+
+    @staticmethod
+    def set_up(*args: str) -> str:
+        """Run a command in this process, which has its modules already; what a command itself does is tested as a process."""
+        said, told = io.StringIO(), io.StringIO()
+        with redirect_stdout(said), redirect_stderr(told):
+            code = main(args)
+        assert code == 0, f"hinomi {' '.join(args)} ended {code}: {told.getvalue()}"
+        return said.getvalue()
 
     def activate(self, playbook: str = "external-malware") -> None:
         """Let a playbook act."""
-        self.hinomi(
+        self.set_up(
             "--config", str(self.config), "playbook", "activate", playbook, "--mode", "live", "--reason", "test"
         )
 
