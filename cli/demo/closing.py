@@ -5,12 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from hinomi.cli.client import Client
 from hinomi.cli.demo.conductor import Seen
 from hinomi.cli.demo.stage import Stage, copy_reports
+from hinomi.errors import IntegrityError
 from hinomi.runtime.folders import SPOOL_LANES, Folders
 from hinomi.spool import Log, load_positions
 
 Record = dict[str, Any]
+_KINDS = {"query": "", "since": "2d", "until": "now", "by": ["event.dataset"], "limit": 100, "table": "events"}
 
 
 def journal(path: Path) -> list[Record]:
@@ -68,18 +71,15 @@ def spooled(data: Path) -> int:
 
 
 def summary(stage: Stage, seen: Seen, reports_to: Path | None) -> Record:
-    """Return everything the demo has to say; serve has stopped, so the kept data answers through the command line."""
-    said = {name: _hinomi(stage, *words) for name, words in {
-        "audit": ("audit", "verify"), "reports": ("report", "list"), "incidents": ("incident", "list"),
-        "kinds": ("events", "count", "--by", "event.dataset", "--since", "2d"),
-    }.items()}  # fmt: skip
-    counted = {row["event.dataset"]: row["count"] for row in said["kinds"]}
+    """Return everything the demo has to say; serve has stopped, so the kept data answers, as it answers commands."""
+    kept = Client(str(stage.config))
+    counted = {row["event.dataset"]: row["count"] for row in kept.post("events/count", _KINDS)["items"]}
     sent, stored = sum(seen.sent.values()), sum(counted.values())
     sources = json.loads((stage.folder / "data" / "run" / "sources.json").read_text(encoding="utf-8"))
     accepted = sum(int(source.get("records", 0)) for source in sources.values())
     host = next((line["host"] for line in seen.lines if line["event"] == "scene" and line["what"] == "malware"), None)
     asked = [r for r in journal(stage.journal) if r["method"] == "POST" and r["path"].endswith("/isolate")]
-    reports = sorted(said["reports"], key=lambda report: str(report["number"]))
+    reports = sorted(kept.get("reports", limit=1000)["items"], key=lambda report: str(report["number"]))
     found = [
         {"number": r["number"], "kind": r["kind"], "path": r["path"], "sha256": r["sha256"]}
         for r in reports
@@ -91,12 +91,12 @@ def summary(stage: Stage, seen: Seen, reports_to: Path | None) -> Record:
         "seed": stage.options.seed, "fault": stage.options.fault, "malware": stage.options.malware,
         "steps": [step.as_dict() for step in seen.steps], "latencies_ms": latencies(seen, stage.journal),
         "sent": sent, "accepted": accepted, "stored": stored, "spooled": spooled(stage.folder / "data"), "unparsed": counted.get("hinomi.unparsed", 0),
-        "isolation_requests": len(asked), "host": _host(stage, host), "incidents": [_incident(row) for row in said["incidents"]],
+        "isolation_requests": len(asked), "host": _host(kept, host), "incidents": [_incident(row) for row in kept.get("incidents")["items"]],
         "paged": sorted({line["who"] for line in seen.lines if line["event"] == "paged"}),
         "reminded": sum(line["event"] == "mail" and line["template"] == "receipt_reminder" for line in seen.lines),
         "web_filter": seen.web_filter,
         "pressed": [{"step": step.id, "by": step.by} for step in seen.steps if step.via == "slack"],
-        "reports": found, "audit": said["audit"], "events_by_dataset": counted,
+        "reports": found, "audit": _verified(kept), "events_by_dataset": counted,
     }  # fmt: skip
 
 
@@ -104,12 +104,22 @@ def _incident(row: Record) -> Record:
     return {name: row[name] for name in ("number", "severity", "category", "title", "host", "assignee", "status")}
 
 
-def _host(stage: Stage, host: str | None) -> Record | None:
+def _verified(kept: Client) -> Record:
+    """Return what `hinomi audit verify` says.
+
+    Raises:
+        IntegrityError: If the chain does not hold.
+    """
+    verdict: Record = kept.get("audit/verify")
+    if not verdict["ok"]:
+        raise IntegrityError(
+            "the audit chain of this day does not hold", hint="--keep DIR, then  hinomi audit verify, says where"
+        )
+    return {name: value for name, value in verdict.items() if value not in (None, "", [])}
+
+
+def _host(kept: Client, host: str | None) -> Record | None:
     if host is None:
         return None
-    shown: Record = _hinomi(stage, "host", "state", host)
+    shown: Record = kept.get(f"hosts/{host}")
     return {name: shown.get(name) for name in ("id", "state", "observed_at", "detail")}
-
-
-def _hinomi(stage: Stage, *words: str) -> Any:
-    return json.loads(stage.hinomi("--config", str(stage.config), *words, "-o", "json"))

@@ -67,11 +67,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def eventually(look: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """Return the first true answer; the last one when the time is over."""
+def eventually(look: Callable[[], Any], seconds: float = 30.0, pause: float = 0.1) -> Any:
+    """Return the first true answer; the last one when the time is over. ``pause``: longer where a look is dear."""
     deadline = time.monotonic() + seconds
     while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.1)
+        time.sleep(pause)
     return found
 
 
