@@ -17,7 +17,8 @@ from typing import Any
 
 import psutil
 
-from hinomi.cli.acting.processes import Child, free_port
+from hinomi.cli.acting.ports import free_port
+from hinomi.cli.acting.processes import Child
 from hinomi.cli.demo import scenes, world
 from hinomi.cli.demo.closing import journal
 from hinomi.cli.demo.world import Device, Person

@@ -14,7 +14,7 @@ from typing import Any
 from bench import sender
 from bench.measures import Options, Row, latency_rows, waiting
 from bench.rig import Rig, rig
-from hinomi.cli.acting.processes import free_port
+from hinomi.cli.acting.ports import free_port
 from hinomi.cli.demo import scenes, webfilter
 from hinomi.cli.demo.world import Device
 

@@ -21,7 +21,7 @@ import pytest
 
 os.environ["HINOMI_LANG"] = "en"  # before anything is said: tests read English, whatever the locale
 
-from hinomi.cli.demo.elastic import free_pair
+from hinomi.cli.acting.ports import free_port
 from hinomi.clock import FakeClock
 from hinomi.settings import Settings
 from hinomi.state import State
@@ -295,7 +295,7 @@ class ElasticNode:
     def _start(self) -> None:
         folder = Path(tempfile.mkdtemp(prefix="hinomi-es-"))
         folder.chmod(0o755)  # as root it runs as a user of its own
-        port = free_pair()
+        port = free_port(100)  # nodes talk to each other a hundred above
         said = {"folder": str(folder), "url": f"http://127.0.0.1:{port}", "failed": ""}
         self._note.write_text(json.dumps(said))  # before: whatever comes, it is stopped at the end
         command = [str(ES_NODE), "start", "--port", str(port), "--dir", str(folder), "--heap", "1g"]

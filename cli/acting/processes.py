@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -164,13 +163,6 @@ def hinomi(*words: str, where: Path, env: Mapping[str, str] | None = None) -> st
     if done.returncode != 0:
         raise HinomiError(f"hinomi {' '.join(words[:4])} ended {done.returncode}: {done.stderr.strip()}", where=where)
     return done.stdout
-
-
-def free_port() -> int:
-    """Return a port of loopback that is free now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def new_folder(given: str) -> Path:

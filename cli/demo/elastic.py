@@ -2,13 +2,13 @@
 
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 from typing import Self
 from urllib.parse import unquote, urlsplit
 
+from hinomi.cli.acting.ports import free_port
 from hinomi.errors import ConfigError, HinomiError
 
 READY = 150.0
@@ -42,7 +42,7 @@ class Node:
         if self._script is not None:
             self._folder = Path(tempfile.mkdtemp(prefix="hinomi-demo-es-"))
             self._folder.chmod(0o755)  # as root the node runs as a user of its own
-            self.url = self._run("start", "--port", str(free_pair()), "--dir", str(self._folder)).split()[-1]
+            self.url = self._run("start", "--port", str(free_port(100)), "--dir", str(self._folder)).split()[-1]
         parts = urlsplit(self.url)
         address = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         login = ""
@@ -72,17 +72,3 @@ class Node:
                 f"{self._script} {words[0]} ended {done.returncode}: {done.stderr.strip()}", hint="or give --es-url"
             )
         return done.stdout
-
-
-def free_pair() -> int:
-    """Return a port of loopback that is free together with the one a hundred above it: nodes talk to each other there."""
-    for _ in range(100):
-        with socket.socket() as one, socket.socket() as other:
-            one.bind(("127.0.0.1", 0))
-            port = int(one.getsockname()[1])
-            try:
-                other.bind(("127.0.0.1", port + 100))
-            except (OSError, OverflowError):
-                continue
-            return port
-    raise HinomiError("no two free ports")

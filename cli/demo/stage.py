@@ -13,7 +13,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hinomi.cli.acting.processes import Child, Processes, free_port, hinomi
+from hinomi.cli.acting.ports import free_port
+from hinomi.cli.acting.processes import Child, Processes, hinomi
 from hinomi.cli.demo import sample, world
 from hinomi.cli.demo.elastic import Node
 

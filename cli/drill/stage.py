@@ -11,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from hinomi.cli.acting import letters
-from hinomi.cli.acting.processes import Processes, free_port, hinomi
+from hinomi.cli.acting.ports import free_port
+from hinomi.cli.acting.processes import Processes, hinomi
 from hinomi.cli.drill import flows, toml
 from hinomi.cli.drill.outside import Outside
 from hinomi.cli.drill.plan import Plan, paced

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 
-from hinomi.cli.acting.processes import free_port
+from hinomi.cli.acting.ports import free_port
 from hinomi.cli.drill.reach import environment, reached_by, sent_by
 from hinomi.errors import ConfigError
 from hinomi.playbooks.channels import Message

@@ -197,6 +197,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = str(folder / "elsewhere")
     made = world_module.World(folder / "world")
+    made.set_up = made.hinomi  # only processes have the package on their path
     (folder / "rules").mkdir()
     (folder / "rules" / "acme.yml").write_text(RULE, encoding="utf-8")
     extra = f"""

@@ -19,6 +19,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from hinomi.cli.acting.ports import free_port
 from hinomi.cli.main import main
 
 PLAYBOOK_SECONDS = {
@@ -59,12 +60,6 @@ PRODUCTS: dict[str, tuple[str, list[str], str]] = {
     "trend": ('api_key = "secret"', [], "/endpoints/isolate"),
     "intune": ('token_url = "{edr}/oauth2/token"\nclient_id = "client"\nclient_secret = "secret"', ["--leaves", "3600"], "/wipe"),
 }  # fmt: skip
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def eventually(look: Callable[[], Any], seconds: float = 30.0, pause: float = 0.1) -> Any:

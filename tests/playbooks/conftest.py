@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import uuid
@@ -15,6 +14,8 @@ from typing import Any
 import httpx2
 import pytest
 from aiosmtpd.controller import Controller
+
+from hinomi.cli.acting.ports import free_port
 
 
 class Edr:
@@ -144,10 +145,7 @@ class Mailbox:
 
 @pytest.fixture
 def mailbox() -> Iterator[tuple[Mailbox, int]]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    box = Mailbox()
+    port, box = free_port(), Mailbox()
     server = Controller(box, hostname="127.0.0.1", port=port)
     server.start()
     yield box, port

@@ -16,6 +16,7 @@ import pytest
 import zstandard
 
 from hinomi.api import keys
+from hinomi.cli.acting.ports import free_port
 from hinomi.clock import iso
 from hinomi.tenancy import SCOPES, Grant
 
@@ -29,10 +30,7 @@ def eventually(look: Callable[[], bool]) -> bool:
 
 class Door:
     def __init__(self, desk: Any):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.desk = desk
+        self.port, self.desk = free_port(), desk
         desk.sources = {name: {"kind": "http", "tenant": "kita/aoba"} for name in ("a", "b")}
         desk.more = {"ingest": {"listen": f"127.0.0.1:{self.port}", "max_body": 200_000}}
         self.secret = self.key("ingest", sources=["a"])

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 import trustme
 
+from hinomi.cli.acting.ports import free_port
 from hinomi.clock import SystemClock
 from hinomi.collectors.sources import SourceContext
 from hinomi.collectors.sources.syslog import SyslogSource
@@ -32,9 +33,7 @@ class Syslog:
 
     def __init__(self, desk: Any):
         self.desk = desk
-        with closing(socket.socket()) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def listen(self, transport: str = "tcp", **more: Any) -> "Syslog":
         table = {

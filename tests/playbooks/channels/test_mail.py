@@ -1,4 +1,3 @@
-import socket
 from collections.abc import Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -9,6 +8,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
+from hinomi.cli.acting.ports import free_port
 from hinomi.playbooks.channels import ChannelError, Message, channels
 from hinomi.settings import Mail, Settings
 
@@ -40,12 +40,6 @@ class Box:
             self.mails.append(message_from_bytes(envelope.content, policy=default))
             self.recipients.append(list(envelope.rcpt_tos))
         return self.data_answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
