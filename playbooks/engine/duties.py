@@ -1,7 +1,7 @@
 """Duties to report by law: looked at whenever an incident's facts change, and never decided by hinomi.
 
 An officer of the board decides (a playbook's ``decide`` step with the choice ``no_duty``); if the facts change after they
-have said that there is none, they are asked again.
+have said that there is none, they are asked again by the same step. If they say then that there is one, the steps that were skipped follow.
 """
 
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from hinomi.playbooks.engine import rows, waits
+from hinomi.playbooks.engine import rows, runs, waits
 from hinomi.playbooks.incidents import statutory
 from hinomi.state import t
 
@@ -36,7 +36,8 @@ def look(engine: "Engine", conn: Connection, incident: str, now: datetime) -> No
     last = max(asked, key=lambda wait: wait["opened_at"], default=None)
     if last is None or last["state"] == "open" or last["outcome"] != NO_DUTY:
         return
-    row = rows.get(conn, t.incident, incident)
-    wait = waits.open_wait(conn, row, "decision", last["role"], now, due=now + DUE, escalate=last["escalate"], flow=None,
+    row, step = rows.get(conn, t.incident, incident), rows.get(conn, t.step, last["step"])
+    runs.reopen(conn, rows.get(conn, t.run, step["run"]), now)
+    wait = waits.open_wait(conn, row, "decision", last["role"], now, step=step, due=now + DUE, escalate=last["escalate"], flow=last["flow"],
                            options=last["options"], text=last["text"])  # fmt: skip
-    waits.tell_role(engine, conn, row, wait, "decision_request", now, key=f"decide:{wait['id']}", step=None)
+    waits.tell_role(engine, conn, row, wait, "decision_request", now, key=f"decide:{wait['id']}", step=step)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from hinomi.clock import iso
 from hinomi.errors import ConflictError, NotFoundError
@@ -108,6 +108,26 @@ def _holds(step: Step, visited: Mapping[str, Row], incident: Mapping[str, Any]) 
         if (value == wanted) != (sign == "=="):
             return False
     return True
+
+
+def reopen(conn: Connection, run: Row, now: datetime) -> None:
+    """Let a run that had ended go on: something of it is asked again."""
+    if run["state"] == "done":
+        rows.change(conn, t.run, run["id"], state="running", ended_at=None, rev=run["rev"] + 1)
+        journal.tell(conn, run["incident"], "run", says.RUN_REOPENED, now, run=run["id"], state="running")
+        journal.prove(conn, "run.reopen", f"run:{run['id']}", run["tenant"], now)
+
+
+def reconsider(conn: Connection, run: Row, name: str) -> None:
+    """Forget what was skipped because of an outcome that is another one now: `advance` looks at its conditions again."""
+    changed = {name}
+    visited = _visited(conn, run["id"])
+    for step in library.pinned(conn, run["sha256"]).steps:
+        row = visited.get(step.id)
+        skipped = row is not None and (row["state"], row["outcome"]) == ("skipped", "condition")
+        if row is not None and skipped and any(tested in changed for tested, _, _ in step.tests()):
+            changed.add(step.id)
+            conn.execute(delete(t.step).where(t.step.c.id == row["id"]))
 
 
 def _end_if_done(conn: Connection, run: Row, now: datetime, *, expected: int) -> None:

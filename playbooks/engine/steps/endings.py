@@ -76,6 +76,8 @@ def decided(engine: "Engine", conn: Connection, wait: Row, choice: str, actor: s
     row = rows.get(conn, t.step, wait["step"])
     incident = rows.get(conn, t.incident, wait["incident"])
     if wait["kind"] == "decision":
+        if row["done_at"] and row["outcome"] != choice:  # it was asked again, and is otherwise by now
+            runs.reconsider(conn, rows.get(conn, t.run, row["run"]), row["name"])
         finish(conn, row["id"], "done", choice, now, by=actor)
         facts = {**incident["facts"], "decisions": {**incident["facts"].get("decisions", {}), row["name"]: choice}}
         rows.change(conn, t.incident, incident["id"], facts=facts, updated_at=iso(now))

@@ -327,22 +327,71 @@ def test_a_decision_between_done_and_not_possible_is_a_task_of_its_role(site: An
     assert site.step("next") is not None
 
 
+def submit(site: Any, incident: str, persons: str) -> None:
+    """The owner's report comes in: it was stolen, and so many are on it."""
+    report = {"id": "r1", "number": "2026-1", "incident": incident, "tenant": SCHOOL, "kind": "loss", "rev": 1, "state": "submitted",
+              "author_role": "teacher", "fields": {"kind": "盗難", "persons": persons}, "opened_at": iso(site.clock.now()),
+              "submitted_at": iso(site.clock.now()), "step": None}  # fmt: skip
+    with site.state.write() as conn:
+        conn.execute(t.report.insert().values(**report))
+        site.engine.report_submitted(conn, report, "person:t1", site.clock.now())
+
+
 def test_the_statutory_clock_is_evaluated_at_the_opening_and_asks_again_when_the_facts_change(site: Any) -> None:
     site.open(DUTY, match=MATCH)
     incident = opened(site).incident
     assert len(site.rows(t.incident)[0]["facts"]["statutory"]["clocks"]) == 3
     site.decide("no_duty", who="b1", kind="decision", role="board")
-    report = {"id": "r1", "number": "2026-1", "incident": incident, "tenant": SCHOOL, "kind": "loss", "rev": 1, "state": "submitted",
-              "author_role": "teacher", "fields": {"kind": "盗難", "persons": "約300人"}, "opened_at": iso(site.clock.now()),
-              "submitted_at": iso(site.clock.now()), "step": None}  # fmt: skip
-    with site.state.write() as conn:
-        conn.execute(t.report.insert().values(**report))
-        site.engine.report_submitted(conn, report, "person:t1", site.clock.now())
+    submit(site, incident, "約300人")
     again = site.wait("decision")
-    assert (again["role"], again["options"], again["step"]) == ("board", ["report", "no_duty"], None)
+    assert (again["role"], again["options"], again["step"]) == ("board", ["report", "no_duty"], site.step("duty")["id"])
     assert site.rows(t.incident)[0]["facts"]["statutory"]["clocks"][-1]["name"] == "確報（60日以内）"
     site.decide("report", who="b1", kind="decision", role="board")
     assert site.rows(t.wait, kind="decision", state="open") == []
+
+
+AFTER_DUTY = (
+    DUTY
+    + "  - {id: prompt, if: duty == report, decide: [done, not_possible], by: board, due: 2d}\n"
+    + "  - {id: full, after: [prompt], if: prompt == done, decide: [done, not_possible], by: board, due: 25d}\n"
+    + "  - {id: other, after: [duty], if: incident.severity == low, decide: [done, not_possible], by: board, due: 2d}\n"
+)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_duty_that_is_seen_after_it_was_denied_is_reported_though_the_run_had_ended(site: Any, ended: bool) -> None:
+    site.open(
+        AFTER_DUTY
+        + ("" if ended else "  - {id: still, after: [], decide: [done, not_possible], by: board, due: 2d}\n"),
+        match=MATCH,
+    )
+    incident = opened(site).incident
+    site.decide("no_duty", who="b1", kind="decision", role="board")
+    site.drive(lambda: not site.rows(t.outbox, state=["waiting", "leased"]))
+    assert site.rows(t.run)[0]["state"] == ("done" if ended else "running")
+    other = site.step("other")["id"]
+    submit(site, incident, "約300人")
+    assert site.rows(t.run)[0]["state"] == "running"
+    site.decide("report", who="b1", kind="decision", role="board")
+    assert (site.step("duty")["outcome"], site.step("duty")["by"]) == ("report", "local:b1")
+    tasks = [wait["step"] for wait in site.rows(t.wait, kind="task", state="open")]
+    assert site.step("prompt")["id"] in tasks
+    assert site.step("full") is None
+    assert site.step("other")["id"] == other
+    wait = next(w for w in site.rows(t.wait, kind="task", state="open") if w["step"] == site.step("prompt")["id"])
+    with site.state.write() as conn:
+        site.engine.decide(conn, wait["id"], site.by("b1"), "done", "", via="api", now=site.clock.now(), role="board")
+    assert site.state_of("full") == "waiting"
+
+
+def test_who_says_again_that_there_is_no_duty_opens_nothing_and_the_run_ends_again(site: Any) -> None:
+    site.open(AFTER_DUTY, match=MATCH)
+    incident = opened(site).incident
+    site.decide("no_duty", who="b1", kind="decision", role="board")
+    submit(site, incident, "約300人")
+    site.decide("no_duty", who="b1", kind="decision", role="board")
+    site.drive(lambda: site.rows(t.run)[0]["state"] == "done")
+    assert site.state_of("prompt") == site.state_of("full") == "skipped"
 
 
 def test_the_shipped_flows_are_read_and_ask_two_persons_before_they_lock_or_wipe(tmp_path: Path) -> None:
