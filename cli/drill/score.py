@@ -6,7 +6,6 @@ from typing import Any
 
 from hinomi.clock import parse_iso
 from hinomi.directory import Directory
-from hinomi.playbooks.engine import says
 from hinomi.playbooks.engine.model import Playbook, Step
 from hinomi.playbooks.messages import names, words
 from hinomi.reports.drill import Item, Verdict
@@ -60,8 +59,9 @@ class _Marking:
 
     def __init__(self, name: str, directory: Directory, timeline: Sequence[Row], end: datetime):
         self._name, self._directory, self._end = name, directory, end
-        self._reminders = [entry["text"] for entry in timeline if entry["kind"] == "reminder"]
-        self._verified = {e["data"].get("step"): e["at"] for e in timeline if e["kind"] == "verified"}
+        self._reminders = [entry["data"].get("wait") for entry in timeline if entry["kind"] == "reminder"]
+        verified = (entry for entry in timeline if entry["kind"] == "verified")
+        self._verified = {(entry["data"].get("run"), entry["data"].get("step")): entry["at"] for entry in verified}
 
     def of_run(self, playbook: Playbook, run: Row) -> Iterator[Item]:
         """Yield a run's lines; steps off the path only where they were called for."""
@@ -94,7 +94,7 @@ class _Marking:
     def _of_act(self, row: Row, what: str) -> Item:
         """An act counts when its effect was seen, not when it was asked for."""
         seen = row["state"] in OVER
-        done = (self._verified.get(row["name"]) or row["done_at"]) if seen else None
+        done = (self._verified.get((row["run"], row["name"])) or row["done_at"]) if seen else None
         due = row["verify_until"]
         verdict, late = judge(due, done, self._end)
         if row["state"] in WENT_WRONG:
@@ -110,7 +110,7 @@ class _Marking:
         if wait["state"] == "written_off":  # a named person gave it up
             verdict, late = "failed", None
         by = names.who(wait["by"], self._directory) if done else ""
-        reminded = self._reminders.count(says.reminded(wait["text"]))
+        reminded = self._reminders.count(wait["id"])
         return Item(
             self._name, row["name"], wait["flow"], wait["text"], verdict, wait["role"], wait["due_at"], done, by, late, reminded,
             wait["escalated_at"],

@@ -224,14 +224,14 @@ def _remind(engine: "Engine", conn: Connection, wait: Row, now: datetime, *, key
             conn, recipient, REMINDERS[wait["kind"]], incident, now, key=key, step=step, wait=wait["id"] if wait["kind"] == "receipt" else None,
             report=report[0]["id"] if report else None, facts=facts,
         )  # fmt: skip
-    journal.tell(conn, incident["id"], "reminder", says.reminded(wait["text"]), now, flow=wait["flow"])
+    journal.tell(conn, incident["id"], "reminder", says.reminded(wait["text"]), now, flow=wait["flow"], wait=wait["id"])
 
 
 def _overdue(engine: "Engine", conn: Connection, wait: Row, now: datetime) -> None:
     """A deadline has passed: go on waiting while somebody above is told, or go on, or fail, as the playbook says."""
     rows.change(conn, t.wait, wait["id"], escalated_at=iso(now))
     incident = rows.get(conn, t.incident, wait["incident"])
-    journal.tell(conn, incident["id"], "overdue", says.overdue(wait["text"]), now, flow=wait["flow"])
+    journal.tell(conn, incident["id"], "overdue", says.overdue(wait["text"]), now, flow=wait["flow"], wait=wait["id"])
     if wait["on_timeout"] == "escalate":
         escalate(engine, conn, incident, wait, now)
         if wait["kind"] == "report":

@@ -39,7 +39,7 @@ def after(minutes: float) -> str:
 
 def wait(step: str, text: str, due: float | None, done: float | None = None, **more: Any) -> dict[str, Any]:
     row = {
-        "step": step, "kind": "receipt", "text": text, "role": "teacher", "flow": 3, "due_at": None if due is None else after(due),
+        "id": f"{step}:{text}", "step": step, "kind": "receipt", "text": text, "role": "teacher", "flow": 3, "due_at": None if due is None else after(due),
         "done_at": None if done is None else after(done), "state": "open" if done is None else "done", "by": None if done is None else "person:t1",
         "escalated_at": None,
     }  # fmt: skip
@@ -49,6 +49,7 @@ def wait(step: str, text: str, due: float | None, done: float | None = None, **m
 def step(name: str, kind: str, state: str, **more: Any) -> dict[str, Any]:
     row = {
         "id": name,
+        "run": "run-1",
         "name": name,
         "kind": kind,
         "state": state,
@@ -103,7 +104,8 @@ def test_late_steps_never_done_ones_and_those_not_begun_are_told_apart() -> None
         ],
     }  # fmt: skip
     timeline = [
-        {"kind": "reminder", "text": "催促を送りました: 隔離のお知らせの受領", "at": after(n)} for n in (10, 20)
+        {"kind": "reminder", "text": "", "at": after(n), "data": {"wait": f"tell_teacher:{what}"}}
+        for n, what in ((10, "隔離のお知らせの受領"), (20, "隔離のお知らせの受領"), (25, "もう一つの受領"))
     ]
     found = score(run, timeline, 300)
     assert found["isolate/端末のネットワーク隔離"].verdict == "in_time"
@@ -120,9 +122,14 @@ def test_late_steps_never_done_ones_and_those_not_begun_are_told_apart() -> None
 
 def test_an_act_counts_when_it_was_seen_and_not_when_it_was_asked_for() -> None:
     seen = step("isolate", "do", "verified", action="endpoint.isolate", done_at=after(1), verify_until=after(15))
-    verified = {"kind": "verified", "text": "", "at": after(16), "data": {"step": "isolate"}}
+    verified = {"kind": "verified", "text": "", "at": after(16), "data": {"run": "run-1", "step": "isolate"}}
     late = score({"steps": [seen], "waits": []}, [verified], 20)["isolate/端末のネットワーク隔離"]
     assert (late.verdict, late.late, late.by) == ("late", 60.0, "hinomi（自動）")
+    other = verified | {
+        "at": after(19),
+        "data": {"run": "run-2", "step": "isolate"},
+    }  # the same step of another playbook
+    assert score({"steps": [seen], "waits": []}, [verified, other], 20)["isolate/端末のネットワーク隔離"].late == 60.0
     asked = step("isolate", "do", "accepted", action="endpoint.isolate", done_at=after(1), verify_until=after(15))
     assert score({"steps": [asked], "waits": []}, [], 10)["isolate/端末のネットワーク隔離"].verdict == "open"
     late = score({"steps": [asked], "waits": []}, [], 20)["isolate/端末のネットワーク隔離"]

@@ -180,8 +180,8 @@ def _adopt(executor: "Executor", conn: Connection, row: Row, step: Row, seen: Ob
     device = step["target"]["device"]
     holds.observe(conn, device, step["vendor"], seen)
     holds.adopt(conn, device, row["incident"])
-    journal.tell(conn, row["incident"], "verified", says.so_already(seen.state), now, step=step["name"], flow=step["flow"],
-                 observed_at=seen.observed_at, state=seen.state)  # fmt: skip
+    journal.tell(conn, row["incident"], "verified", says.so_already(seen.state), now, run=row["run"], step=step["name"],
+                 flow=step["flow"], observed_at=seen.observed_at, state=seen.state)  # fmt: skip
     journal.prove(conn, "host.adopted", f"host:{device}", row["tenant"], now, state=seen.state, action=step["action"])
     runs.advance(executor.engine, conn, row["run"], now)
 
@@ -199,7 +199,7 @@ def _accepted(executor: "Executor", conn: Connection, row: Row, step: Row, accep
     elif state:
         holds.observe(conn, device, step["vendor"], Observation(state, iso(now), "requested"))
     text = says.requested(step["action"], adopted=accepted.adopted)
-    facts = {"step": step["name"], "flow": step["flow"], "vendor_id": accepted.vendor_id}
+    facts = {"run": row["run"], "step": step["name"], "flow": step["flow"], "vendor_id": accepted.vendor_id}
     journal.tell(conn, row["incident"], "action", text, now, actor=by, **facts)
     journal.prove(conn, step["action"], f"host:{device}", row["tenant"], now, actor=by, vendor=step["vendor"],
                   vendor_id=accepted.vendor_id or "", tag=step["tag"], adopted=accepted.adopted)  # fmt: skip

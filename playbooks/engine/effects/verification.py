@@ -60,8 +60,8 @@ def _verified(executor: "Executor", conn: Connection, row: Row, step: Row, seen:
     leases.done(conn, row, now)
     outcome, done_at = step["outcome"] or "verified", step["done_at"] or iso(now)
     rows.change(conn, t.step, step["id"], state="verified", outcome=outcome, done_at=done_at)
-    journal.tell(conn, row["incident"], "verified", says.observed(seen.state), now, step=step["name"], flow=step["flow"],
-                 observed_at=seen.observed_at, state=seen.state)  # fmt: skip
+    journal.tell(conn, row["incident"], "verified", says.observed(seen.state), now, run=row["run"], step=step["name"],
+                 flow=step["flow"], observed_at=seen.observed_at, state=seen.state)  # fmt: skip
     journal.prove(conn, "host.verified", f"host:{step['target']['device']}", row["tenant"], now, state=seen.state,
                   observed_at=seen.observed_at, action=step["action"])  # fmt: skip
     runs.advance(executor.engine, conn, row["run"], now)

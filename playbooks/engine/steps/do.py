@@ -189,7 +189,7 @@ def supersede(
         conn.execute(update(t.outbox).where(effects & (t.outbox.c.step == other["id"])).values(**dead))
         run = rows.get(conn, t.run, other["run"])
         text = says.superseded(other["action"])
-        journal.tell(conn, run["incident"], "action", text, now, step=other["name"], flow=other["flow"])
+        journal.tell(conn, run["incident"], "action", text, now, run=run["id"], step=other["name"], flow=other["flow"])
         if run["id"] != row["run"]:
             runs.advance(engine, conn, run["id"], now)
 

@@ -30,7 +30,8 @@ def fail(engine: "Engine", conn: Connection, step_id: str, outcome: str, error: 
     run = rows.get(conn, t.run, row["run"])
     incident = rows.get(conn, t.incident, run["incident"])
     text = says.failed(row["name"], error)
-    journal.tell(conn, incident["id"], "action", text, now, step=row["name"], outcome=outcome, flow=row["flow"])
+    journal.tell(conn, incident["id"], "action", text, now, run=run["id"], step=row["name"], outcome=outcome,
+                 flow=row["flow"])  # fmt: skip
     by_hand = run["playbook"].startswith(runs.BY_HAND)
     name = None if by_hand else library.pinned(conn, run["sha256"]).step(row["name"]).on_failure
     if name is None or rows.find(conn, t.step, run=run["id"], name=name):  # what it calls for has run for another step
