@@ -61,7 +61,7 @@ def _steer(client: Client, run: str, verb: str, reason: str, step: str | None, f
 @listed
 @configured
 def pause(client: Client, run: str, reason: str, fmt: str) -> None:
-    """Start no further step."""
+    """Start and send nothing more until it is resumed; what was sent goes on being verified."""
     _steer(client, run, "pause", reason, None, fmt)
 
 

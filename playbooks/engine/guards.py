@@ -24,6 +24,11 @@ def killswitch(conn: Connection) -> bool:
     return bool(get_setting(conn, KILLSWITCH, False))
 
 
+def paused(conn: Connection, run: str | None) -> bool:
+    """Whether a run is paused: it sends nothing more, nobody is reminded, and what was sent is still looked after."""
+    return run is not None and conn.execute(select(t.run.c.state).where(t.run.c.id == run)).scalar() == "paused"
+
+
 def why_not(conn: Connection, guards: Guards, incident: Mapping[str, Any], device: Device, now: datetime) -> str:
     """Return why the device may not be isolated automatically now; empty if it may."""
     if killswitch(conn):

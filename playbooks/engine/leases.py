@@ -10,13 +10,18 @@ from typing import Any
 from sqlalchemy import Connection, and_, desc, func, or_, select, update
 
 from hinomi.clock import iso, parse_iso
-from hinomi.playbooks.engine import rows
+from hinomi.playbooks.engine import guards, rows
 from hinomi.playbooks.engine.rows import Row
 from hinomi.state import t
 
 LEASE = timedelta(seconds=60)
 LOOK = 64
 """Rows that are looked at together."""
+SENDS = ("action", "message", "report")
+"""Kinds that a paused run holds back; what was sent goes on being verified."""
+PAUSED = "the run is paused"
+PAUSED_LOOK = 60.0
+"""Seconds after which a held-back row is looked at again; resuming its run makes it due at once."""
 
 
 def _open(now: datetime, owner: str, running: Collection[str]) -> Any:
@@ -68,6 +73,20 @@ def again(
     values = {"body": dict(body)} if body is not None else {}
     due_at = iso(now + timedelta(seconds=seconds))
     rows.change(conn, t.outbox, row["id"], state="waiting", error=error[:500], due_at=due_at, **values)
+
+
+def held_back(conn: Connection, row: Row, now: datetime, *, sent: bool) -> bool:
+    """Let a row of a paused run wait; tell whether it does. What was ``sent`` must be looked for whatever else is so."""
+    held = row["kind"] in SENDS and not sent and guards.paused(conn, row["run"])
+    if held:
+        again(conn, row, now, PAUSED_LOOK, PAUSED)
+    return held
+
+
+def resume(conn: Connection, run: str, now: datetime) -> None:
+    """Make due what a pause has held back."""
+    held = (t.outbox.c.run == run) & (t.outbox.c.state == "waiting") & (t.outbox.c.error == PAUSED)
+    conn.execute(update(t.outbox).where(held).values(due_at=iso(now), error=None))
 
 
 def next_due(conn: Connection, now: datetime) -> float | None:

@@ -88,6 +88,8 @@ class Executor:
                 if row is None:
                     continue
                 sent = action.sent_before(conn, row)
+                if leases.held_back(conn, row, now, sent=sent):
+                    continue
                 if row["kind"] == "action" and not action.may_send(self.engine, conn, row, now):
                     continue
                 if taken := leases.take(conn, row, now, self.owner):

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete
 
 from hinomi.clock import iso
 from hinomi.errors import ConflictError, NotFoundError
-from hinomi.playbooks.engine import journal, library, rooms, rows, says, steps
+from hinomi.playbooks.engine import journal, leases, library, rooms, rows, says, steps
 from hinomi.playbooks.engine.model import Match, Playbook, Step
 from hinomi.playbooks.engine.rows import Row
 from hinomi.state import t
@@ -181,6 +181,9 @@ def steer(
         if run["state"] != wanted:
             raise ConflictError(f"the run is {run['state']}, not {wanted}")
         rows.change(conn, t.run, run_id, state=becomes, rev=run["rev"] + 1)
+        if verb == "resume":
+            steps.do.resume(conn, run_id, now)
+            leases.resume(conn, run_id, now)
     journal.tell(conn, run["incident"], "run", says.run_steered(verb, step, reason), now, actor=grant.actor)
     detail = {"reason": reason, **({"step": step} if step else {})}
     journal.prove(conn, f"run.{verb}", f"run:{run_id}", run["tenant"], now, actor=grant.actor, **detail)

@@ -195,7 +195,8 @@ def tick(engine: "Engine", conn: Connection, now: datetime) -> None:
     stamp = iso(now)
     still_open: ColumnClause[bool] = literal_column("state = 'open'")  # in the words of the index
     for wait in rows.of(conn, select(t.wait).where(still_open & (t.wait.c.next_at <= stamp))):
-        _ask_of_time(engine, conn, wait, stamp, now)
+        if not guards.paused(conn, wait["run"]):  # its time is looked at when it is resumed
+            _ask_of_time(engine, conn, wait, stamp, now)
     held = select(t.hold).where(t.hold.c.released_at.is_(None) & (t.hold.c.review_at <= stamp))
     for hold in rows.of(conn, held):
         holds.review(engine, conn, hold, now)

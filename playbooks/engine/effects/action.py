@@ -160,7 +160,7 @@ async def _may_repeat(executor: "Executor", row: Row, step: Row, intent: Intent)
         elif guards.killswitch(conn):
             leases.again(conn, row, now, STOPPED, "the kill switch is on")
         else:
-            return False
+            return leases.held_back(conn, row, now, sent=False)
         return True
 
     held: list[bool] = []

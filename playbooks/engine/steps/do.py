@@ -146,6 +146,12 @@ def intend(engine: "Engine", conn: Connection, incident: Row, row: Row, now: dat
                  incident=incident["id"], tenant=incident["tenant"], urgent=True)  # fmt: skip
 
 
+def resume(conn: Connection, run: str, now: datetime) -> None:
+    """Give the acts that a pause has held back the time to be seen done that they would have had."""
+    for row in rows.find(conn, t.step, run=run, kind="do", state="intent", sent_at=None):
+        rows.change(conn, t.step, row["id"], verify_until=iso(now + timedelta(seconds=row["detail"]["within"])))
+
+
 def _joined(conn: Connection, incident: Row, row: Row, now: datetime) -> bool:
     """Hold the device; tell whether another incident has it isolated already."""
     device = row["target"]["device"]
