@@ -5,9 +5,11 @@ get an environment without HINOMI_…, which would win over the file, and have t
 """
 
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from hinomi.cli.acting import letters
@@ -17,9 +19,12 @@ from hinomi.cli.drill import flows, toml
 from hinomi.cli.drill.outside import Outside
 from hinomi.cli.drill.plan import Plan, paced
 from hinomi.cli.drill.reach import environment, place, reached_by, sent_by
+from hinomi.detections.packs import keeping
+from hinomi.detections.packs.shelf import published
 from hinomi.directory.exporting import as_lists
 from hinomi.errors import ConfigError
 from hinomi.settings import Api
+from hinomi.state import State
 from hinomi.tenancy import municipality
 
 HEAD = "# hinomi drill: settings of an exercise. Everything it sends is marked 訓練; it reaches nothing but [drill] reach.\n\n"
@@ -62,6 +67,7 @@ class Stage:
         tables = self._settings(self._copy_rules(), self.world.tables())
         self.config.write_text(HEAD + toml.written(tables), encoding="utf-8")
         self._hinomi("directory", "import", str(self.folder / "directory"), "--config", str(self.config))
+        self._copy_packs()
 
     def _hinomi(self, *words: str) -> str:
         return hinomi(*words, where=self.folder, env=environment({}))
@@ -92,6 +98,24 @@ class Stage:
                 shutil.copytree(source, self.folder / found[-1], ignore=shutil.ignore_patterns(".*"))
         return found
 
+    def _copy_packs(self) -> None:
+        """Copy the packs that are on, and which rules are off: the same rules run as in the live installation."""
+        live, own = self.plan.material.settings, self.folder / "data"
+        shelf = published(live.data)
+        if not live.rules.packs or not shelf.revision:
+            return
+        on = {name: pack for name, pack in shelf.packs.items() if pack.state == "enabled"}
+        shelf = msgspec.structs.replace(shelf, packs=on)
+        for source, target in zip(shelf.folders(live.data), shelf.folders(own), strict=True):
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        state, now = State(f"sqlite:///{own / 'state.db'}"), datetime.now(UTC)
+        try:
+            with state.write() as conn:
+                keeping.keep(conn, shelf, now)
+                keeping.publish(own, conn, now)
+        finally:
+            state.close()
+
     def _settings(self, rules: list[str], outside: dict[str, Any]) -> dict[str, Any]:
         live, options = self.plan.material.settings, self.plan.options
         tables = [*outside["vendors"].values(), *outside.get("channels", {}).values()]
@@ -111,7 +135,7 @@ class Stage:
             "ingest": {"listen": self.ingest},
             "store": {"flush_seconds": 2.0},
             "playbooks": {"shipped": False, "folders": ["playbooks"]},
-            "rules": {"shipped": live.rules.shipped, "packs": False, "folders": rules, "contain": live.rules.contain, "lists": live.rules.lists},
+            "rules": {"shipped": live.rules.shipped, "packs": live.rules.packs, "folders": rules, "contain": live.rules.contain, "lists": live.rules.lists},
             "guards": live.guards.model_dump(),
             **outside,
             "sources": {"drill": source},

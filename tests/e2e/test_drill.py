@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -36,6 +37,14 @@ steps:
   - {id: first_response, after: [isolate], report: first_response, by: teacher, to: school_management, due: 2h, receipt: {flow: 4, due: 2h}}
   - {id: confirm, flow: 6, after: [isolate], decide: [true_positive, false_positive], by: operator, due: 2h, escalate: operator_lead}
   - {id: release, flow: 8, after: [confirm], do: endpoint.release, target: incident.endpoint, approve: {role: operator, quorum: 2, due: 2h}, verify: {state: released, within: 15m}}
+"""
+PACKED = """\
+title: Packed {0}
+name: packed_{0}
+id: 00000000-0000-4000-8000-00000000000{0}
+level: high
+logsource: {{product: windows, category: process_creation}}
+detection: {{selection: {{CommandLine|contains: packed}}, condition: selection}}
 """
 SCHOOL = "kita/aoba/higashi-es"
 
@@ -131,6 +140,12 @@ app_token = "xapp-very-real"
 channel = "CREAL"
 roles = ["operator_lead"]
 base_url = "{url}/api/"
+[channels.teams]
+url = "{url}/very-real"
+roles = ["board"]
+[channels.google_chat]
+url = "{url}/very-real"
+roles = ["school_management"]
 [sources.edr]
 kind = "pull"
 api = "defender.alerts"
@@ -141,6 +156,11 @@ formats = ["defender.alert"]
     )
     done = made.hinomi("directory", "import", str(lists))
     assert done.returncode == 0, done.stderr
+    (folder / "pack").mkdir()
+    for number in (1, 2):
+        (folder / "pack" / f"{number}.yml").write_text(PACKED.format(number), encoding="utf-8")
+    for words in (("add", str(folder / "pack")), ("disable", "packed_2")):
+        assert main(["rule", *words, "--reason", "ours", "--config", str(made.config)]) == 0
     yield made
     made.recorder.close()
 
@@ -233,6 +253,20 @@ def test_every_message_is_marked_in_subject_and_body(held: Held) -> None:
     texts = [entry["body"]["text"] for entry in slack if entry["method"] == "chat.postMessage"]
     assert all("【訓練】" in text for text in texts)
     assert "very-real" not in json.dumps(slack)
+
+
+def test_rooms_that_only_listen_are_told_on_loopback_and_marked(held: Held) -> None:
+    posts = [json.loads(line) for line in (held.folder / "outside" / "hooks.jsonl").read_text().splitlines()]
+    assert {post["room"] for post in posts} == {"google_chat"}  # nothing is said to the board in this playbook
+    assert all("【訓練】" in json.dumps(post["body"], ensure_ascii=False) for post in posts)
+    config = tomllib.loads((held.folder / "hinomi.toml").read_text(encoding="utf-8"))
+    assert config["channels"]["teams"]["roles"] == ["board"]
+    assert "very-real" not in json.dumps(config)
+
+
+def test_packs_are_brought_over_and_what_is_off_is_off(held: Held, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["rule", "list", "-o", "json", "--config", str(held.folder / "hinomi.toml")]) == 0
+    assert [row["title"] for row in json.loads(capsys.readouterr().out) if row["pack"] == "pack"] == ["Packed 1"]
 
 
 def test_every_report_is_marked_on_every_page(held: Held) -> None:
