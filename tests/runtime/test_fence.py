@@ -88,8 +88,41 @@ def test_what_is_named_is_reached_by_address_or_by_name() -> None:
     look("socket.getaddrinfo", ("mail.school.example", 587, 0, 0, 0))
     look("socket.getaddrinfo", (None, 0, 0, 0, 0))
     look("socket.getaddrinfo", ("localhost", 0, 0, 0, 0))
-    look("socket.connect", (None, ("203.0.113.9", 587)))  # what that name stands for
     look("open", ("/etc/hosts", "r", 0))
+
+
+def test_a_name_stands_for_the_addresses_that_it_had_when_it_was_looked_up_and_for_no_others() -> None:
+    look = hook(("localhost:587", "127.0.0.1:25"))
+    with pytest.raises(PermissionError, match="a drill does not reach"):
+        look("socket.connect", (None, ("127.0.0.1", 587)))
+    look("socket.getaddrinfo", ("LOCALHOST", 587, 0, 0, 0))
+    look("socket.connect", (None, ("127.0.0.1", 587)))
+    for place in (("203.0.113.9", 587), ("127.0.0.1", 26), ("127.0.0.2", 587)):
+        with pytest.raises(PermissionError, match="a drill does not reach"):
+            look("socket.connect", (None, place))
+
+
+BY_NAME = """
+import socket, sys
+from hinomi.runtime.fence import fence
+from hinomi.settings import Settings
+
+named, other = map(int, sys.argv[1:])
+fence(Settings.model_validate({"drill": {"on": True, "reach": [f"localhost:{named}"]}}))
+socket.create_connection(("localhost", named)).close()
+try:
+    socket.create_connection(("localhost", other))
+except PermissionError as error:
+    print(error)
+"""
+
+
+def test_what_is_named_by_name_is_reached_in_a_process_that_has_the_fence(recorders: tuple[Any, Any]) -> None:
+    named, other = recorders
+    command = [sys.executable, "-W", "ignore", "-c", BY_NAME, str(named.port), str(other.port)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "a drill does not reach" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -98,6 +131,7 @@ def test_what_is_named_is_reached_by_address_or_by_name() -> None:
         ("socket.connect", (None, ("127.0.0.1", 26))),
         ("socket.connect", (None, ("::1", 25, 0, 0))),
         ("socket.connect", (None, ("203.0.113.9", 443))),
+        ("socket.connect", (None, ("203.0.113.9", 587))),
         ("socket.sendto", (None, ("127.0.0.2", 25))),
         ("socket.getaddrinfo", ("other.example", 587, 0, 0, 0)),
         ("socket.getaddrinfo", (b"other.example", 587, 0, 0, 0)),
