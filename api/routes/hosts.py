@@ -12,12 +12,13 @@ router = APIRouter(prefix="/api/v1/hosts", tags=["hosts"])
 
 
 class Act(BaseModel):
-    """Why; or only what would be sent."""
+    """Why; or only what would be sent. ``vendor``: by which product, where several know the device."""
 
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=2000)
     dry_run: bool = False
+    vendor: str = Field(default="", max_length=100)
 
 
 @router.get("")
@@ -51,10 +52,10 @@ def act(parts: Parts, who: Acts, device: str, verb: Literal["isolate", "release"
     """Isolate or release by hand; ``dry_run`` returns the exact request and sends nothing."""
     if body.dry_run:
         with parts.state.read() as conn:
-            plan = parts.engine.plan(conn, device, f"endpoint.{verb}", who.grant)
+            plan = parts.engine.plan(conn, device, f"endpoint.{verb}", who.grant, body.vendor)
         return {"method": plan.method, "url": plan.url, "body": plan.body, "sent": False}
     with parts.state.write() as conn:
         do = parts.engine.isolate if verb == "isolate" else parts.engine.release
-        outcome = do(conn, device, who.grant, body.reason, parts.clock.now())
+        outcome = do(conn, device, who.grant, body.reason, parts.clock.now(), body.vendor)
     parts.poke()
     return outcome

@@ -43,6 +43,9 @@ def _acting(function: Any) -> Any:
         listed,
         click.option("--yes", is_flag=True, help=_("Do not ask.")),
         click.option("--dry-run", is_flag=True, help=_("Show the exact request and do nothing.")),
+        click.option(
+            "--vendor", default="", help=_("By which product of the settings, where several know the device.")
+        ),
         reasoned,
         click.argument("device"),
     ):
@@ -50,16 +53,17 @@ def _acting(function: Any) -> Any:
     return function
 
 
-def _act(client: Client, verb: str, device: str, reason: str, dry_run: bool, yes: bool, fmt: str) -> None:
+def _act(client: Client, verb: str, device: str, reason: str, vendor: str, dry_run: bool, yes: bool, fmt: str) -> None:
+    wish = {"reason": reason, "dry_run": dry_run, "vendor": vendor}
     if dry_run:
-        plan = client.post(f"hosts/{device}/{verb}", {"reason": reason, "dry_run": True})
+        plan = client.post(f"hosts/{device}/{verb}", wish)
         click.echo(as_json(plan, indent=None if fmt == "jsonl" else 2))
         return
     if not yes:
         known = client.get(f"hosts/{device}")
         about = _("{verb} {name} of {tenant}; owner: {owner}; last seen: {state}")
         confirm(known["name"], about.format(verb=verb, **{**known, "owner": known["owner"] or "-"}))
-    outcome = client.post(f"hosts/{device}/{verb}", {"reason": reason, "dry_run": False})
+    outcome = client.post(f"hosts/{device}/{verb}", wish)
     show_done(outcome, fmt, _("asked for: {verb} {device}, in run {run}").format(verb=verb, **outcome))
     say(_("hinomi host state {device} shows what is observed").format(device=device))
 

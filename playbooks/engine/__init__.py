@@ -117,17 +117,21 @@ class Engine:
         """Pause, resume, retry or skip."""
         runs.steer(self, conn, run, verb, grant, reason, now, step)
 
-    def isolate(self, conn: Connection, device: str, grant: Grant, reason: str, now: datetime) -> dict[str, Any]:
-        """Cut a device off by hand."""
-        return by_hand.act(self, conn, device, "endpoint.isolate", grant, reason, now)
+    def isolate(
+        self, conn: Connection, device: str, grant: Grant, reason: str, now: datetime, vendor: str = ""
+    ) -> dict[str, Any]:
+        """Cut a device off by hand; ``vendor`` is needed where several products know it."""
+        return by_hand.act(self, conn, device, "endpoint.isolate", grant, reason, now, vendor)
 
-    def release(self, conn: Connection, device: str, grant: Grant, reason: str, now: datetime) -> dict[str, Any]:
+    def release(
+        self, conn: Connection, device: str, grant: Grant, reason: str, now: datetime, vendor: str = ""
+    ) -> dict[str, Any]:
         """Lift a device's cut-off by hand."""
-        return by_hand.act(self, conn, device, "endpoint.release", grant, reason, now)
+        return by_hand.act(self, conn, device, "endpoint.release", grant, reason, now, vendor)
 
-    def plan(self, conn: Connection, device: str, action: str, grant: Grant) -> Request:
+    def plan(self, conn: Connection, device: str, action: str, grant: Grant, vendor: str = "") -> Request:
         """Return the exact request of an act by hand; nothing is sent."""
-        return by_hand.plan(self, conn, device, action, grant)
+        return by_hand.plan(self, conn, device, action, grant, vendor)
 
     def set_killswitch(self, conn: Connection, on: bool, grant: Grant, reason: str, now: datetime) -> None:
         """Switch all acts on devices off or on."""

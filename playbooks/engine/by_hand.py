@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from hinomi.clock import iso
 from hinomi.directory import Device
-from hinomi.errors import ConflictError, RefusedError
+from hinomi.errors import ConfigError, ConflictError, RefusedError
 from hinomi.playbooks.actions import actions
 from hinomi.playbooks.engine import guards, holds, journal, rows, runs, says, steps
 from hinomi.playbooks.engine.rows import Row
@@ -20,34 +20,48 @@ if TYPE_CHECKING:
     from hinomi.playbooks.engine import Engine
 
 
-def _device(engine: "Engine", conn: Connection, ref: str, grant: Grant) -> tuple[Device, str]:
+def _device(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant, vendor: str) -> tuple[Device, str]:
+    """Return a device, and the product that acts on it: the one that is named, or the only one that can.
+
+    A release goes to the product that was last seen to hold the device.
+    """
     device = engine.directory(conn).the_device(ref, grant.tenant)
-    vendor = next((name for name in engine.adapters if name in device.vendors), None)
-    if vendor is None:
-        raise ConflictError(
-            f"no product that is configured knows {device.id}",
-            hint="[vendors.…] in hinomi.toml, vendors in devices.csv",
+    known = [name for name in engine.adapters if name in device.vendors]
+    can = [name for name in known if action in engine.adapters[name].capabilities()]
+    if not can:
+        why = f"none of {', '.join(known)} can do {action}" if known else "no product that is configured knows it"
+        raise ConflictError(f"{device.id}: {why}", hint="[vendors.…] in hinomi.toml, vendors in devices.csv")
+    if vendor and vendor not in can:
+        raise ConfigError(
+            f"{vendor!r} is no product that can do {action} on {device.id}", hint=f"known: {', '.join(can)}"
         )
-    return device, vendor
+    if vendor or len(can) == 1:
+        return device, vendor or can[0]
+    seen = holds.observed(conn, device.id) if action == "endpoint.release" else None
+    if seen and seen["vendor"] in can:
+        return device, seen["vendor"]
+    raise ConflictError(f"{device.id} is known to {' and '.join(can)}", hint=f"say which: --vendor {can[0]}")
 
 
-def plan(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant) -> Request:
+def plan(engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant, vendor: str = "") -> Request:
     """Return the request that would be sent."""
-    device, vendor = _device(engine, conn, ref, grant)
+    device, vendor = _device(engine, conn, ref, action, grant, vendor)
     target = {"device": device.id, "machine": device.vendors[vendor]}
     return engine.adapters[vendor].plan(actions.get(action)().intent(target, f"[hinomi:{device.tenant}/by-hand]"))
 
 
 def act(
-    engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant, reason: str, now: datetime
-) -> dict[str, Any]:
+    engine: "Engine", conn: Connection, ref: str, action: str, grant: Grant, reason: str, now: datetime,
+    vendor: str = "",
+) -> dict[str, Any]:  # fmt: skip
     """Isolate or release one device.
 
     Raises:
         RefusedError: If the kill switch is on, or the device is protected (isolate).
-        ConflictError: If incidents hold it (release): their playbooks release it.
+        ConflictError: If incidents hold it (release): their playbooks release it; or if several products know it and
+            ``vendor`` names none.
     """
-    device, vendor = _device(engine, conn, ref, grant)
+    device, vendor = _device(engine, conn, ref, action, grant, vendor)
     grant.demand("act", device.tenant)
     if guards.killswitch(conn):
         raise RefusedError("the kill switch is on", hint="hinomi killswitch off --reason …")
@@ -70,7 +84,14 @@ def act(
     steps.do.intend(engine, conn, incident, row, now)
     if action == "endpoint.release" and rows.get(conn, t.step, row["id"])["outcome"] == "held_by_others":
         raise ConflictError("other incidents hold it", hint="hinomi host state shows them; their playbooks release it")
-    return {"device": device.id, "action": action, "run": run["id"], "incident": incident["number"], "tag": tag}
+    return {
+        "device": device.id,
+        "action": action,
+        "vendor": vendor,
+        "run": run["id"],
+        "incident": incident["number"],
+        "tag": tag,
+    }
 
 
 def _incident(

@@ -8,7 +8,7 @@ import pytest
 
 from hinomi import directory
 from hinomi.clock import parse_iso
-from hinomi.errors import ConflictError, RefusedError
+from hinomi.errors import ConfigError, ConflictError, RefusedError
 from hinomi.playbooks.engine import leases
 from hinomi.playbooks.engine.outbox import Executor
 from hinomi.playbooks.incidents import incidents
@@ -440,6 +440,48 @@ def test_an_act_goes_to_the_product_that_can_do_it(site: Any) -> None:
     assert (site.step("clean")["vendor"], site.step("clean")["outcome"]) == ("defender", "verified")
     site.drive(lambda: site.step("isolate"))
     assert site.step("isolate")["vendor"] == "crowdstrike"  # of two that can, the first in the settings
+
+
+def test_by_hand_the_product_is_asked_for_where_several_know_the_device_and_a_release_goes_to_the_one_that_holds_it(
+    site: Any,
+) -> None:
+    falcon = {"base_url": "http://127.0.0.1:9", "client_id": "app", "client_secret": "s3cret"}
+    both = {"crowdstrike": falcon, **site.settings.vendors}
+    site.settings, site.other_ids = site.settings.model_copy(update={"vendors": both}), {"crowdstrike": "f" * 32}
+    site.open(ASK, match="{category: [policy]}")
+
+    def by_hand(verb: str, vendor: str = "") -> Any:
+        with site.state.write() as conn:
+            do = site.engine.isolate if verb == "isolate" else site.engine.release
+            return do(conn, "pc-1", site.by("o1"), "test", site.clock.now(), vendor)
+
+    with pytest.raises(ConflictError, match="crowdstrike and defender") as asked:
+        by_hand("isolate")
+    assert asked.value.hint == "say which: --vendor crowdstrike"
+    with pytest.raises(ConfigError, match="'trend' is no product"):
+        by_hand("isolate", "trend")
+    with site.state.read() as conn:
+        request = site.engine.plan(conn, "pc-1", "endpoint.isolate", site.by("o1"), "crowdstrike")
+        assert "f" * 32 in f"{request.url} {request.body}"
+    assert site.rows(t.step) == []
+    assert by_hand("isolate", "defender")["vendor"] == "defender"
+    site.drive(lambda: site.rows(t.step)[0]["state"] == "verified")
+    assert by_hand("release")["vendor"] == "defender"
+
+
+def test_by_hand_a_product_that_cannot_do_it_is_passed_over(site: Any) -> None:
+    table = {
+        "base_url": "http://127.0.0.1:9",
+        "token_url": "http://127.0.0.1:9/t",
+        "client_id": "a",
+        "client_secret": "s",
+    }
+    both = {"intune": table, **site.settings.vendors}
+    site.settings, site.other_ids = site.settings.model_copy(update={"vendors": both}), {"intune": "m-1"}
+    site.open(ASK, match="{category: [policy]}")
+    isolated_by_hand(site)
+    site.drive(lambda: site.rows(t.step)[0]["state"] == "verified")
+    assert site.rows(t.step)[0]["vendor"] == "defender"
 
 
 def test_what_no_product_of_a_device_can_do_is_a_task_for_people(site: Any) -> None:
