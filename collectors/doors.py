@@ -1,13 +1,16 @@
 """Listening sockets that fill an inbox: UDP, TCP and TLS, bounded against slow, silent and lying senders.
 
 Connections are counted from the moment they are accepted (a TLS handshake holds a place too). When all places are
-taken, one that never brought a message gives way; one that did is never cut off for a newcomer.
+taken, one that never brought a message gives way; one that did is never cut off for a newcomer. A process that may open
+no more files has no more places either.
 """
 
 import asyncio
 import os
+import resource
 import socket
 import ssl
+import sys
 import time
 from asyncio import Event as Stop
 from collections.abc import Callable, Iterable, Sequence
@@ -31,6 +34,8 @@ HANDSHAKE = 10.0
 RETRY = 5.0
 SAYS = 10.0
 """A complaint is made once in so many seconds, with how often it had reason."""
+SPARE = 256
+"""Open files that connections leave to the rest of their process: to its spools above all."""
 DATAGRAMS = 512
 LARGEST = 65_535
 Networks = Sequence[IPv4Network | IPv6Network]
@@ -123,12 +128,18 @@ class StreamDoor:
         self._complaints = Complaints(self.source)
         self._open: dict[asyncio.Task[None], Talk] = {}
         self._resting: asyncio.TimerHandle | None = None
+        self._highest = highest_file()
 
     async def serve(self, stop: Stop) -> None:
         """Receive until ``stop``; then what came whole, and what is torn, is in the inbox."""
         listener = await bind(self.address, socket.SOCK_STREAM, self.source, stop)
         if listener is None:
             return
+        if self.most > self._highest:
+            log.get().warning(
+                "syslog.few_files", source=self.source, max_connections=self.most, open_files=self._highest + SPARE,
+                hint="let the process open more files (LimitNOFILE, ulimit -n -H), or lower max_connections",
+            )  # fmt: skip
         loop = asyncio.get_running_loop()
         with listener:
             loop.add_reader(listener, self._accept, listener)
@@ -152,8 +163,9 @@ class StreamDoor:
                 self._complaints.say("syslog.not_accepted", error=error.strerror)
                 return self._rest(listener)
             connection.setblocking(False)
-            self._welcome(connection, as_ip(place[0]) or place[0])
-            if len(self._open) >= self.most:
+            full = len(self._open) >= self.most or connection.fileno() >= self._highest
+            self._welcome(connection, as_ip(place[0]) or place[0], full=full)
+            if full or len(self._open) >= self.most:
                 return self._rest(listener)
 
     def _rest(self, listener: socket.socket) -> None:
@@ -162,11 +174,11 @@ class StreamDoor:
         loop.remove_reader(listener)
         self._resting = loop.call_later(REST, loop.add_reader, listener, self._accept, listener)
 
-    def _welcome(self, connection: socket.socket, sender: str) -> None:
+    def _welcome(self, connection: socket.socket, sender: str, *, full: bool) -> None:
         if not allowed(sender, self.allow):
             self._complaints.say("syslog.not_allowed", sender=sender)
             connection.close()
-        elif len(self._open) >= self.most and not self._make_room():
+        elif full and not self._make_room():
             self._complaints.say("syslog.too_many", sender=sender, connections=len(self._open))
             connection.close()
         else:
@@ -231,6 +243,12 @@ class StreamDoor:
                 talk.spoke = True
                 await self.inbox.put(sender, (cut.raw for cut in cuts))
                 until = loop.time() + self.idle
+
+
+def highest_file() -> int:
+    """Return the number of an open file from which on a connection would take what the process needs itself."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if limit == resource.RLIM_INFINITY else max(limit - SPARE, limit // 2)
 
 
 def _keep_alive(connection: socket.socket) -> None:

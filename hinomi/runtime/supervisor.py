@@ -16,6 +16,7 @@ from hinomi import log
 from hinomi.errors import IntegrityError
 from hinomi.runtime.folders import Folders, partitions
 from hinomi.runtime.lock import DataLock, holder
+from hinomi.runtime.open_files import raise_limit
 from hinomi.runtime.role import SIGNALS, roles
 from hinomi.runtime.role import run as run_role
 from hinomi.salvage import is_sound, salvage
@@ -58,7 +59,8 @@ class Supervisor:
             state = State(self.settings.state_url)
             state.migrate()
             state.close()
-            log.get().info("serve.start", api=self.settings.api.url, ingest=self.settings.ingest.listen)
+            own = self.settings
+            log.get().info("serve.start", api=own.api.url, ingest=own.ingest.listen, open_files=raise_limit())
             gc.freeze()  # what is here now stays shared with the roles
             try:
                 while not self._stop.is_set():

@@ -5,22 +5,26 @@ of others, past their time; old protocols, renegotiation.
 """
 
 import os
+import resource
+import select
 import socket
 import ssl
 import struct
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import trustme
 
 from hinomi.cli.acting.ports import free_port
 from hinomi.clock import SystemClock
+from hinomi.collectors.doors import SPARE
 from hinomi.collectors.sources import SourceContext
 from hinomi.collectors.sources.syslog import SyslogSource
 from hinomi.errors import ConfigError
@@ -193,6 +197,68 @@ def test_senders_are_heard_while_others_hold_all_places_and_say_nothing(syslog: 
         speaker.sendall(b"<13>second\n")
         assert eventually(lambda: {b"<13>newcomer", b"<13>second"} <= set(syslog.desk.lines()))
         assert sum(is_closed(connection) for connection in silent[:40]) == 40
+
+
+@pytest.fixture
+def open_files() -> Iterator[Callable[[int], int]]:
+    """Let this process open so many files, or as many as it may; return how many."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def allow(wanted: int) -> int:
+        most = wanted if before[1] == resource.RLIM_INFINITY else min(wanted, before[1])
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, before[1]))
+        return most
+
+    yield allow
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_thousands_that_are_silent_slow_or_lie_take_no_message_and_no_place_from_others(
+    syslog: Syslog, open_files: Callable[[int], int]
+) -> None:
+    """Row 13: connections that send nothing, a byte now and then, a length that is a lie, and no end of line."""
+    thousands = min(4000, (open_files(10_000) - 1000) // 2)  # both ends are here
+    syslog.listen(max_connections=thousands + 100)
+    before = psutil.Process().memory_info().rss
+    openings = (b"", b"<", b"99999 <13>a lie", b"<13>never end")
+    with ExitStack() as held:
+        speaker = held.enter_context(syslog.connect())
+        others = []
+        for number in range(thousands):
+            others.append(held.enter_context(syslog.connect()))
+            others[-1].sendall(openings[number % 4])
+            if number % 500 == 0:
+                speaker.sendall(b"<13>%d\n" % number)
+        for slow in others[1::4]:
+            slow.sendall(b"1")
+        newcomer = held.enter_context(syslog.connect())
+        newcomer.sendall(b"<13>newcomer\n")
+        speaker.sendall(b"<13>last\n")
+        wanted = [*(b"<13>%d" % n for n in range(0, thousands, 500)), b"<13>last", b"<13>newcomer"]
+        assert sorted(syslog.desk.wait(len(wanted))) == sorted(wanted)
+        closed = select.poll()
+        for other in others:
+            closed.register(other, select.POLLIN)
+        assert closed.poll(0) == []  # nobody had to give way
+        assert (psutil.Process().memory_info().rss - before) / thousands < 100_000
+    said = {b"<", b"99999 <13>a lie", b"<13>never end"}
+    assert eventually(
+        lambda: len(syslog.desk.lines()) == len(wanted) + sum(bool(openings[n % 4]) for n in range(thousands)), 60
+    )
+    assert said <= {line.removesuffix(b"1") for line in syslog.desk.lines()}
+
+
+def test_connections_leave_their_process_the_files_that_it_needs(
+    syslog: Syslog, open_files: Callable[[int], int]
+) -> None:
+    open_files(len(list(Path("/proc/self/fd").iterdir())) + SPARE + 400)
+    syslog.listen(max_connections=100_000)
+    with ExitStack() as held:
+        silent = [held.enter_context(syslog.connect()) for _ in range(300)]
+        newcomer = held.enter_context(syslog.connect())
+        newcomer.sendall(b"<13>newcomer\n")
+        assert syslog.desk.wait(1) == [b"<13>newcomer"]
+        assert is_closed(silent[0])
 
 
 def test_a_place_that_is_used_is_not_given_away(syslog: Syslog) -> None:
