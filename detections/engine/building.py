@@ -77,7 +77,7 @@ class Building:
         line_filter = LineFilter(patterns_of(plan), read(path, bytes) if path else None)
         if path and line_filter.fresh:
             write(path, line_filter.dump())
-        return LineMatcher(exact, router, line_filter, weigh, len(self._rules))
+        return LineMatcher(exact, router, line_filter, plan, weigh)
 
     def routes(self, plan: Plan | None = None) -> list[Route]:
         """Return every log source of every rule, narrowed by the plan."""

@@ -8,13 +8,12 @@ a NUL itself has no such text: `Odd` sends the event to the simple predicates.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from hinomi.detections.engine import needles
 from hinomi.detections.engine.literals import END, START, WHOLE, WITHIN, Literal, needed
 from hinomi.detections.engine.predicates import Node, View, Virtual, build
 from hinomi.event import Event
 
 Fast = Callable[["Joined"], bool]
-#: So many ends of a value are worth a look-up.
-_FEW = 4
 _FRAMES = {WITHIN: ("", ""), START: ("\0", ""), END: ("", "\0"), WHOLE: ("\0", "\0")}
 
 
@@ -85,6 +84,8 @@ class Joined(dict[int, str]):
             value = get(name)
             if value.__class__ is str and name not in virtual:
                 values.append(value)
+            elif value.__class__ is int and name not in virtual:
+                values.append(str(value))
             elif value is not None or name in virtual:
                 values += self.view.texts(name)
         return values
@@ -96,42 +97,58 @@ class Compiler:
     def __init__(self, fields: Fields, weigh: Callable[[Node], float]):
         self._fields, self._weigh = fields, weigh
 
-    def compile(self, node: Node) -> Fast:
-        """Return the predicate of a tree."""
+    def compile(self, node: Node, *, met: bool = False) -> Fast:
+        """Return the predicate of a tree; ``met``: a text of its rarest part was found already, so the others are asked first."""
         kind = node[0]
         if kind == "not":
             inner = self.compile(node[1])
             return lambda joined: not inner(joined)
         if kind == "atom":
             asked = self._needle(node)
-            return _one(*asked) if asked else self._guarded(node)
+            return needles.one(*asked) if asked else self._guarded(node)
         if kind == "and":
             children = sorted(_flat(node, kind), key=self._weigh)
-            parts = [_every(*group) if many else self.compile(group) for many, group in self._grouped(children)]
+            if denied := [child[1] for child in children if child[0] == "not"]:
+                return self._but([child for child in children if child[0] != "not"], denied, met=met)
+            if met:
+                children.append(children.pop(0))
+            parts = [needles.every(*group) if many else self.compile(group) for many, group in self._grouped(children)]
             return _all(parts)
-        parts = [_some(*group) if many else self.compile(group) for many, group in self._grouped([*_flat(node, kind)])]
+        parts = [
+            needles.some(*group) if many else self.compile(group) for many, group in self._grouped([*_flat(node, kind)])
+        ]
         return _any(parts)
+
+    def _but(self, wanted: Sequence[Node], denied: Sequence[Node], *, met: bool) -> Fast:
+        """Return the predicate of what holds if all of the first do, and none of the others."""
+        none = self.compile(["or", denied])
+        if not wanted:
+            return lambda joined: not none(joined)
+        holds = self.compile(["and", wanted], met=met)
+        return lambda joined: holds(joined) and not none(joined)
 
     def _guarded(self, atom: Node) -> Fast:
         """Return the predicate of an expression or a network behind the texts that must stand in what it matches."""
         predicate = build(atom)
-        guards = [_some(self._fields.number(atom[1], False), sorted(texts)) for texts in needed(atom[2], atom[3])]
+        guards = [
+            needles.some(self._fields.number(atom[1], False), sorted(texts)) for texts in needed(atom[2], atom[3])
+        ]
         ask: Fast = lambda joined: predicate(joined.view)  # noqa: E731 - one of the parts
         return _all([*guards, ask]) if guards else ask
 
     def _grouped(self, children: Sequence[Node]) -> Iterator[tuple[bool, Any]]:
         """Yield (True, (group of fields, needles)) for atoms that one loop can ask, (False, node) for others."""
-        needles: dict[int, list[str]] = {}
+        found: dict[int, list[str]] = {}
         others: list[tuple[bool, Any]] = []
         for child in children:
             asked = self._needle(child) if child[0] == "atom" else None
             if asked is None:
                 others.append((False, child))
-            elif asked[0] in needles:
-                needles[asked[0]].append(asked[1])
+            elif asked[0] in found:
+                found[asked[0]].append(asked[1])
             else:
-                needles[asked[0]] = [asked[1]]
-                others.append((True, (asked[0], needles[asked[0]])))
+                found[asked[0]] = [asked[1]]
+                others.append((True, (asked[0], found[asked[0]])))
         yield from others
 
     def literal(self, literal: Literal) -> tuple[int, str] | None:
@@ -161,62 +178,6 @@ def _flat(node: Node, kind: str) -> Iterator[Node]:
             yield from _flat(child, kind)
         else:
             yield child
-
-
-def _one(number: int, needle: str) -> Fast:
-    return lambda joined: needle in joined[number]
-
-
-def _some(number: int, needles: Sequence[str]) -> Fast:
-    ends = [needle for needle in needles if needle.endswith("\0")]
-    if len(ends) < _FEW:
-        return _some_within(number, needles)
-    within = [needle for needle in needles if not needle.endswith("\0")]
-    return _any([_some_at_end(number, ends), *([_some_within(number, within)] if within else [])])
-
-
-def _some_within(number: int, needles: Sequence[str]) -> Fast:
-    if len(needles) == 1:
-        return _one(number, needles[0])
-
-    def run(joined: Joined) -> bool:
-        text = joined[number]
-        if text:
-            for needle in needles:  # a loop is twice as fast as any() over a generator
-                if needle in text:
-                    return True
-        return False
-
-    return run
-
-
-def _some_at_end(number: int, needles: Sequence[str]) -> Fast:
-    """Look the ends of a single value up, by length; several values are searched."""
-    lengths = sorted({len(needle) for needle in needles})
-    wanted = frozenset(needles)
-    slow = _some_within(number, needles)
-
-    def run(joined: Joined) -> bool:
-        text = joined[number]
-        if text.find("\0", 1) != len(text) - 1:
-            return slow(joined)
-        for length in lengths:  # noqa: SIM110 - the same
-            if text[-length:] in wanted:
-                return True
-        return False
-
-    return run
-
-
-def _every(number: int, needles: Sequence[str]) -> Fast:
-    def run(joined: Joined) -> bool:
-        text = joined[number]
-        for needle in needles:  # noqa: SIM110 - the same
-            if needle not in text:
-                return False
-        return True
-
-    return run
 
 
 def _all(parts: Sequence[Fast]) -> Fast:

@@ -4,12 +4,13 @@ Two ways with the same answers: `LineMatcher` in pure Python over Hyperscan, and
 (`hinomi.detections.engine.native`). `hinomi.detections.engine.reference` is the plain meaning of both.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import re2
 
 from hinomi.detections.engine.joined import Compiler, Fast, Fields, Joined, Odd
+from hinomi.detections.engine.plan import Plan
 from hinomi.detections.engine.predicates import Node, Predicate, View, Virtual, build
 from hinomi.detections.engine.routing import SETS, Bucket, Router
 from hinomi.event import Event
@@ -84,20 +85,22 @@ class LineMatcher:
     """The matcher in pure Python."""
 
     def __init__(
-        self, exact: Exact, router: Router, line_filter: "LineFilter", weigh: Callable[[Node], float], rules: int
+        self, exact: Exact, router: Router, line_filter: "LineFilter", plan: Plan, weigh: Callable[[Node], float]
     ):  # fmt: skip
-        self._exact, self._router, self._filter, self._rules = exact, router, line_filter, rules
+        self._exact, self._router, self._filter = exact, router, line_filter
+        #: Rules that are asked without a text of theirs having been found.
+        self._unmet = frozenset(plan.always) | frozenset(plan.common)
         self._fields = Fields(exact.virtual)
         self._compiler = Compiler(self._fields, weigh)
         self._all = self._places(line_filter)
         self._searches: dict[Bucket, Search] = {}
         self._narrow = 0
-        self._fast: dict[int, Fast] = {}
+        self._fast: list[Fast | None] = [None] * len(plan.trees)
         self.faults = exact.faults
 
     def prepare(self) -> None:
         """Make every predicate."""
-        for number in range(self._rules):
+        for number in range(len(self._fast)):
             self._compile(number)
 
     def remember(self, whether: bool) -> None:
@@ -109,14 +112,11 @@ class LineMatcher:
         if not bucket.members:
             return ()
         joined = Joined(event, self._fields)
-        numbers = self._candidates(joined, bucket)
-        if not numbers:
-            return ()
         found: list[int] = []
         fast = self._fast
-        for number in numbers:
+        for number in self._candidates(joined, bucket):
             try:
-                if (fast.get(number) or self._compile(number))(joined) and number not in self._exact.broken:
+                if (fast[number] or self._compile(number))(joined) and number not in self._exact.broken:
                     found.append(number)
             except (Odd, *FAILURES):  # the plain predicate asks in another order, and may not fail
                 if self._exact.holds(number, joined.view):
@@ -124,14 +124,16 @@ class LineMatcher:
         found.sort()
         return found
 
-    def _candidates(self, joined: Joined, bucket: Bucket) -> set[int]:
+    def _candidates(self, joined: Joined, bucket: Bucket) -> Collection[int]:
         """Return the rules of which a literal stands where it must; one look spares all the rules that know it."""
-        candidates = set(bucket.always)
         search = self._searches.get(bucket) or self._new(bucket)
         if search.met is None:
             self._narrowed(search, bucket)
-        members, met = bucket.members, search.met or self._all
-        for pattern in search.find(joined.event):
+        patterns = search.find(joined.event)
+        if not patterns:
+            return bucket.always
+        candidates, members, met = set(bucket.always), bucket.members, search.met or self._all
+        for pattern in patterns:
             for place, rules in met[pattern]:
                 if met is self._all:
                     rules &= members
@@ -163,5 +165,5 @@ class LineMatcher:
         return [[(self._compiler.literal(literal), rules) for literal, rules in met] for met in line_filter.met]
 
     def _compile(self, number: int) -> Fast:
-        predicate = self._fast[number] = self._compiler.compile(self._exact.tree(number))
+        predicate = self._fast[number] = self._compiler.compile(self._exact.tree(number), met=number not in self._unmet)
         return predicate

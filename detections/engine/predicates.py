@@ -6,8 +6,9 @@ no value; text compares case-folded; regular expressions are RE2, linear in the 
 
 import ipaddress
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,6 +29,7 @@ UNSEARCHED = ("event.original", "hinomi.original.base64")
 TOO_DEEP = "(nested too deeply)"
 Virtual = Mapping[str, Callable[[Event], list[str]]]
 Predicate = Callable[["View"], bool]
+_SHORT = 64
 _OPTIONS = re2.Options()
 _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 64 << 20
@@ -91,7 +93,7 @@ def text_of(value: Any) -> str:
         return TOO_DEEP
 
 
-def compile_re(pattern: str) -> Any:
+def compile_re(pattern: str | bytes) -> Any:
     """Return a compiled RE2 expression.
 
     Raises:
@@ -108,13 +110,13 @@ def compile_re(pattern: str) -> Any:
 
 def searcher(pattern: str) -> Callable[[str], bool]:
     """Return whether an expression stands in a text; half a surrogate pair, which UTF-8 has not, is U+FFFD there."""
-    search = compile_re(pattern).search
+    search = compile_re(pattern.encode()).search  # of bytes: nobody asks at which character it stands
 
     def run(text: str) -> bool:
         try:
-            return search(text) is not None
+            return search(text.encode()) is not None
         except UnicodeEncodeError:
-            return search(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")) is not None
+            return search(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()) is not None
 
     return run
 
@@ -206,16 +208,25 @@ def _regex(field: str, pattern: str, *, cased: bool = True) -> Predicate:
     return _over(field, searcher(pattern), cased=cased)
 
 
+@lru_cache(256)
+def _addresses(text: str) -> Sequence[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    """Return the address that a text is, and what it maps; none if it is none. Many networks ask about the same."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return ()
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (address,) if mapped is None else (address, mapped)
+
+
 def _cidr(field: str, network_text: str) -> Predicate:
     network = ipaddress.ip_network(network_text)
 
     def inside(text: str) -> bool:
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            return False
-        mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-        return address in network or (mapped is not None and mapped in network)
+        for address in _addresses(text) if len(text) < _SHORT else _addresses.__wrapped__(text):
+            if address in network:
+                return True
+        return False
 
     return _over(field, inside, cased=True)
 
