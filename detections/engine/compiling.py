@@ -60,6 +60,8 @@ class Compiled(msgspec.Struct, omit_defaults=True):
     filter: Filter | None = None
     filters: list[Applied] = []
     unfilled: list[str] = []
+    wanted: list[str] = []
+    """The lists that its tree needs."""
 
 
 def key_of(document: dict[str, Any], product: str | None) -> str:
@@ -99,7 +101,8 @@ def _detection(document: dict[str, Any], where: str) -> Compiled:
     product = field_map_of(source)
     builder = builder_of(document, source, product)
     tree = builder.build(document.get("detection"))
-    build(fill(tree, {name: {"": ["x"]} for name in wanted(tree)}))  # what the matcher will refuse is refused now
+    names = wanted(tree)
+    build(fill(tree, {name: {"": ["x"]} for name in names}))  # what the matcher will refuse is refused now
     category, service = source.get("category"), source.get("service")
     routes = routes_of(source.get("product"), category, service)
     unmapped = sorted(builder.unmapped | (set() if routes is not None else {"(log source)"}))
@@ -107,7 +110,8 @@ def _detection(document: dict[str, Any], where: str) -> Compiled:
     info = _info(document, _meta(document, product, category, service))
     name = str(document.get("name") or "")
     return Compiled(
-        info, where, list(routes or ()), tree, unmapped, fields, name=name, source=source, taxonomy=taxonomy_of(document)
+        info, where, list(routes or ()), tree, unmapped, fields, name=name, source=source, taxonomy=taxonomy_of(document),
+        wanted=names,
     )  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class RuleFolders:
         """Load everything once."""
         self._settings = settings
         self._cache = settings.data / "cache" / "rules"
-        self._kept = Kept(self._cache)
+        self._kept: Kept | None = None
         self._files: dict[Path, tuple[tuple[int, int], list[Compiled]]] = {}
         self._looked = 0.0
         self._day: date | None = None
@@ -200,30 +200,14 @@ class RuleFolders:
         fresh = [path for path, mark in seen.items() if self._files.get(path, (None,))[0] != mark]
         for path in gone:
             del self._files[path]
-        if len(fresh) > MANY:
+        if self._kept is None or len(fresh) > MANY:
             self._kept = Kept(self._cache)
         shelf = f"{place(self._settings.data)}{os.sep}"
         for path in fresh:
-            self._files[path] = (seen[path], self._compiled(path, contains=not str(path).startswith(shelf)))
+            contains = not str(path).startswith(shelf)
+            self._files[path] = (seen[path], _compiled(path, self._kept, contains=contains))
         self._kept.save()
         return bool(gone or fresh)
-
-    def _compiled(self, path: Path, *, contains: bool) -> list[Compiled]:
-        try:
-            with open(path, "rb") as file:  # noqa: PTH123 - thousands of them
-                content = file.read()
-        except OSError as error:
-            return [_fault(path, str(path), str(error))]
-        found = self._kept.get(content, path)
-        if found is None:
-            found = _compile(content, path)
-            self._kept.put(content, path, found)
-        if not contains:  # a pack is of others: it contains only if the settings name it
-            found = [
-                msgspec.structs.replace(rule, info=msgspec.structs.replace(rule.info, contain="never"))
-                for rule in found
-            ]
-        return found
 
     @property
     def file_faults(self) -> list[RuleFault]:
@@ -243,6 +227,23 @@ def _study(building: Building, chunks: Sequence[bytes], name: str) -> None:
         signal.signal(number, signal.SIG_DFL)
     os.nice(19)
     building.learn(events_of(chunks), name)
+
+
+def _compiled(path: Path, kept: Kept, *, contains: bool) -> list[Compiled]:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - thousands of them
+            content = file.read()
+    except OSError as error:
+        return [_fault(path, str(path), str(error))]
+    found = kept.get(content, path)
+    if found is None:
+        found = _compile(content, path)
+        kept.put(content, path, found)
+    if not contains:  # a pack is of others: it contains only if the settings name it
+        found = [
+            msgspec.structs.replace(rule, info=msgspec.structs.replace(rule.info, contain="never")) for rule in found
+        ]
+    return found
 
 
 def _compile(content: bytes, path: Path) -> list[Compiled]:

@@ -12,7 +12,7 @@ import msgspec
 from hinomi.detections import filters
 from hinomi.detections.correlation.resolving import Base, Resolver
 from hinomi.detections.engine.compiling import Compiled, field_map_of
-from hinomi.detections.engine.lists import Lists, fill, wanted
+from hinomi.detections.engine.lists import Lists, fill
 from hinomi.detections.engine.predicates import Node, Unsupported
 from hinomi.detections.engine.tree import TreeBuilder
 
@@ -86,8 +86,8 @@ def _referred(rule: Compiled, resolver: Resolver) -> Compiled:
 def _finished(
     rule: Compiled, documents: Sequence[Compiled], lists: Lists, today: date, faults: list[Compiled]
 ) -> Compiled:
-    tree: Node = fill(rule.tree or [], lists)
-    unfilled = [name for name in wanted(rule.tree or []) if not any(lists.get(name, {}).values())]
+    tree: Node = fill(rule.tree, lists) if rule.tree and rule.wanted else rule.tree or []
+    unfilled = [name for name in rule.wanted if not any(lists.get(name, {}).values())]
     fields = set(rule.fields)
     said = []
     for document in documents:
