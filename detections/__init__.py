@@ -6,13 +6,13 @@ that `RuleSet`; correlations run in the responder (`hinomi.detections.correlatio
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from hinomi.event import Event
 from hinomi.hits import RuleInfo
+from hinomi.registry import extensions
 from hinomi.settings import Settings
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Rules(Protocol):
 def packaged_folders(settings: Settings) -> list[Path]:
     """Return the folder of the shipped rules, if the settings want them, and those of other packages."""
     found = [Path(str(files("hinomi.detections") / "rules"))] if settings.rules.shipped else []
-    for point in entry_points(group="hinomi.rules"):
+    for point in extensions("hinomi.rules"):
         module = point.load()
         found.append(Path(str(files(module if isinstance(module, str) else module.__name__))))
     return found

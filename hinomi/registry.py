@@ -9,12 +9,25 @@ point names a module, whose import registers it.
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator
-from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from functools import cache
+from importlib.metadata import EntryPoints, entry_points
+from typing import Any, Generic, TypeVar
 
 from hinomi.errors import UnknownComponentError
 
 T = TypeVar("T")
+
+
+def extensions(group: str) -> EntryPoints:
+    """Return what other packages bring for a group of entry points."""
+    found: EntryPoints = _installed().select(group=group)
+    return found
+
+
+@cache
+def _installed() -> Any:
+    """Read the metadata of every package, once for all groups; what Python 3.11 gives is a class of its own."""
+    return entry_points()
 
 
 class Registry(Generic[T]):
@@ -63,7 +76,7 @@ class Registry(Generic[T]):
         for module in pkgutil.iter_modules(package.__path__, f"{self.package}."):
             suffix = f".{self.submodule}" if self.submodule and module.ispkg else ""
             importlib.import_module(module.name + suffix)
-        for point in entry_points(group=f"hinomi.{self.kind}s"):
+        for point in extensions(f"hinomi.{self.kind}s"):
             point.load()
 
     def __iter__(self) -> Iterator[tuple[str, T]]:

@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.metadata import entry_points
 from importlib.resources import files
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from hinomi.clock import iso
 from hinomi.errors import ConfigError, Faults, HinomiError, NotFoundError, RefusedError
 from hinomi.playbooks.engine.graph import STRANGE
 from hinomi.playbooks.engine.model import MODES, Playbook, parse, read
+from hinomi.registry import extensions
 from hinomi.settings import Settings
 from hinomi.state import t, upsert
 from hinomi.tenancy import Grant
@@ -33,7 +33,7 @@ class Entry:
 def _folders(settings: Settings) -> Iterator[Path]:
     if settings.playbooks.shipped:
         yield Path(str(files("hinomi.playbooks") / "library"))
-    for point in entry_points(group="hinomi.playbooks"):
+    for point in extensions("hinomi.playbooks"):
         yield Path(str(files(point.load().__name__)))
     for folder in settings.playbooks.folders:
         yield settings.resolve(folder)
