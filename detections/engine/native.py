@@ -1,4 +1,4 @@
-"""The matcher with its inner loop in C (`_native.c`): no line is written, values are searched where they lie.
+"""The matcher with its inner loop in C (`_native*.c`): no line is written, values are searched where they lie.
 
 The extension is optional: built with the package where a C compiler is. What it does not know itself (regular
 expressions, networks, numbers, dates, virtual fields) it asks of the simple predicates.

@@ -9,8 +9,8 @@ from typing import Protocol
 
 from hinomi.detections.engine.predicates import searcher
 
-#: So many ends of a value are worth a look-up; so many other needles an expression of all.
-FEW, MANY = 3, 24
+#: So many ends of a value are worth a look-up; so many other needles an expression of all, if it is not as long as this.
+FEW, MANY, LONG = 3, 24, 100_000
 
 
 class Texts(Protocol):
@@ -73,7 +73,7 @@ def _at_end(number: int, ends: frozenset[str], within: Asked | None, slow: Asked
 
 
 def _within(number: int, needles: Sequence[str]) -> Asked:
-    if len(needles) < MANY or not all(map(str.isascii, needles)):
+    if len(needles) < MANY or sum(map(len, needles)) > LONG or not all(map(str.isascii, needles)):
         return _each(number, needles)
     search = searcher("|".join(map(_text_patterns.escape, needles)))
     return lambda texts: search(texts[number])

@@ -22,3 +22,9 @@ def test_the_end_of_a_value_is_found_among_many_ends(value: str, at: int) -> Non
     end = f"{value[at % len(value) :]}\0"
     wanted = [rf"\name{number}.exe{chr(0)}" for number in range(50)] + ["\0whole\0", end]
     assert needles.some(0, wanted)({0: f"\0{value}\0"})
+
+
+def test_texts_that_are_too_long_for_one_expression_are_found_all_the_same() -> None:
+    wanted = [f"{number:02d}{'ab' * 200_000}" for number in range(30)]
+    assert needles.some(0, wanted)({0: f"\0before {wanted[-1]} behind\0"})
+    assert not needles.some(0, wanted)({0: f"\0before {wanted[-1][:-1]} behind\0"})
