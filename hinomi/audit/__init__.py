@@ -15,6 +15,8 @@ from sqlalchemy import Connection, desc, insert, select
 from hinomi.clock import iso
 from hinomi.state import t
 
+_HEAD = select(t.audit.c.seq, t.audit.c.hash).order_by(desc(t.audit.c.seq)).limit(1)
+_ADD = insert(t.audit)
 GENESIS = hashlib.sha256(b"hinomi audit chain 1").hexdigest()
 
 
@@ -32,7 +34,7 @@ def link(previous: str, record: str) -> str:
 
 def head(conn: Connection) -> Head:
     """Return the chain's head."""
-    row = conn.execute(select(t.audit.c.seq, t.audit.c.hash).order_by(desc(t.audit.c.seq)).limit(1)).first()
+    row = conn.execute(_HEAD).first()
     return Head(row.seq, row.hash) if row else Head(0, GENESIS)
 
 
@@ -59,5 +61,5 @@ def record(
     }  # fmt: skip
     text = rfc8785.dumps(body).decode()
     digest = link(last.hash, text)
-    conn.execute(insert(t.audit).values(seq=seq, record=text, hash=digest))
+    conn.execute(_ADD, {"seq": seq, "record": text, "hash": digest})
     return Head(seq, digest)

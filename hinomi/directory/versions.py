@@ -4,7 +4,7 @@ import hashlib
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, desc, insert, select
 
 from hinomi import audit
 from hinomi.clock import iso
@@ -12,6 +12,9 @@ from hinomi.directory import Directory
 from hinomi.state import t
 
 _loaded: dict[tuple[str, int], Directory] = {}
+_KNOWN = select(t.directory_version.c.version, t.directory_version.c.sha256)
+_NEWEST = _KNOWN.order_by(desc(t.directory_version.c.version)).limit(1)
+_ONE = _KNOWN.where(t.directory_version.c.version == bindparam("asked"))
 #: Made once, at import: threads that make msgspec build the same type at the same time may crash it.
 _decode = msgspec.msgpack.Decoder(Directory).decode
 
@@ -33,14 +36,13 @@ def save(conn: Connection, directory: Directory, actor: str, now: datetime) -> i
 
 def load(conn: Connection, version: int | None = None) -> Directory:
     """Return a version (None: the newest); version 0, empty, if there is none yet."""
-    if version is None:
-        version = conn.execute(select(func.max(t.directory_version.c.version))).scalar_one_or_none() or 0
     if version == 0:
         return Directory()
-    row = conn.execute(
-        select(t.directory_version.c.sha256).where(t.directory_version.c.version == version)
-    ).scalar_one()
-    if (row, version) not in _loaded:
+    found = conn.execute(_NEWEST).first() if version is None else conn.execute(_ONE, {"asked": version}).one()
+    if found is None:
+        return Directory()
+    version, digest = found
+    if (digest, version) not in _loaded:
         body = conn.execute(
             select(t.directory_version.c.body).where(t.directory_version.c.version == version)
         ).scalar_one()
@@ -48,5 +50,5 @@ def load(conn: Connection, version: int | None = None) -> Directory:
         directory.version = version
         while len(_loaded) > 4:
             _loaded.pop(next(iter(_loaded)))
-        _loaded[row, version] = directory
-    return _loaded[row, version]
+        _loaded[digest, version] = directory
+    return _loaded[digest, version]

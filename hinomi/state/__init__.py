@@ -5,6 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from importlib import import_module
 from importlib.resources import as_file, files
 from typing import Any
@@ -15,7 +16,7 @@ from sqlalchemy.exc import ArgumentError
 from hinomi.errors import ConfigError
 from hinomi.state import tables as t
 
-__all__ = ["State", "get_setting", "new_id", "next_number", "set_setting", "t", "upsert"]
+__all__ = ["State", "add_once", "get_setting", "new_id", "next_number", "set_setting", "t", "upsert"]
 
 #: What differs between databases: a module each (`open_engine`, `migrate`, `insert`, options to `READ` one snapshot).
 DIALECTS = ("sqlite", "postgresql")
@@ -120,6 +121,16 @@ def _is_newest(conn: Connection) -> bool:
 def upsert(conn: Connection, table: Table) -> Any:
     """Return the database's own INSERT, which knows ``on_conflict_do_update`` and ``on_conflict_do_nothing``."""
     return _dialect(conn.dialect.name).insert(table)
+
+
+@lru_cache(maxsize=64)
+def _unless_there(dialect: str, table: Table, column: str) -> Any:
+    return _dialect(dialect).insert(table).on_conflict_do_nothing(index_elements=[column])
+
+
+def add_once(conn: Connection, table: Table, column: str, row: dict[str, Any]) -> bool:
+    """Insert a row unless one has the same value in a unique column; return whether it was inserted."""
+    return bool(conn.execute(_unless_there(conn.dialect.name, table, column), row).rowcount > 0)
 
 
 def new_id() -> str:

@@ -3,11 +3,11 @@
 A row is leased by counting its fence up; whoever comes back with an older fence changes nothing any more.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, desc, func, or_, select, update
+from sqlalchemy import Connection, bindparam, desc, func, or_, select, update
 
 from hinomi.clock import iso, parse_iso
 from hinomi.playbooks.engine import guards, rows
@@ -24,40 +24,52 @@ PAUSED_LOOK = 60.0
 """Seconds after which a held-back row is looked at again; resuming its run makes it due at once."""
 
 
-def _open(now: datetime, owner: str, running: Collection[str]) -> Any:
-    """What ``owner`` may take: what is due, what somebody left for too long, what itself left in a former life."""
-    table = t.outbox
-    left = or_(table.c.lease_until <= iso(now), table.c.lease_owner == owner)
-    free = or_(and_(table.c.state == "waiting", table.c.due_at <= iso(now)), and_(table.c.state == "leased", left))
-    return and_(free, table.c.id.not_in(list(running)))
+_left = or_(t.outbox.c.lease_until <= bindparam("now"), t.outbox.c.lease_owner == bindparam("owner"))
+_waits = (t.outbox.c.state == "waiting") & (t.outbox.c.due_at <= bindparam("now"))
+#: What an owner may take: what is due, what somebody left for too long, what itself left in a former life.
+_OPEN = or_(_waits, (t.outbox.c.state == "leased") & _left) & t.outbox.c.id.not_in(bindparam("running", expanding=True))
+_DUE = (
+    select(t.outbox.c.id, t.outbox.c.urgent)
+    .where(_OPEN)
+    .order_by(desc(t.outbox.c.urgent), t.outbox.c.due_at)
+    .limit(LOOK)
+)
+_STILL = select(t.outbox).where(_OPEN & t.outbox.c.id.in_(bindparam("keys", expanding=True)))
+_TAKE = (
+    update(t.outbox)
+    .where(t.outbox.c.id.in_(bindparam("keys", expanding=True)))
+    .values(state="leased", lease_owner=bindparam("owner"), lease_until=bindparam("until"),
+            fence=t.outbox.c.fence + 1, tries=t.outbox.c.tries + 1)
+)  # fmt: skip
+_MINE = select(t.outbox.c.fence, t.outbox.c.state).where(t.outbox.c.id == bindparam("key"))
+_NEXT = select(func.min(t.outbox.c.due_at)).where(t.outbox.c.state == "waiting")
+_ANY = select(t.outbox.c.id).where(_waits).limit(1)
 
 
 def due(conn: Connection, now: datetime, owner: str, running: Collection[str], room: int) -> list[str]:
     """Return the rows to take now: all that are urgent, and as many others as there is room for."""
-    query = select(t.outbox.c.id, t.outbox.c.urgent).where(_open(now, owner, running))
-    found = conn.execute(query.order_by(desc(t.outbox.c.urgent), t.outbox.c.due_at).limit(LOOK)).all()
+    found = conn.execute(_DUE, {"now": iso(now), "owner": owner, "running": list(running)}).all()
     return [row.id for row in found if row.urgent] + [row.id for row in found if not row.urgent][:room]
 
 
-def still_due(conn: Connection, key: str, now: datetime, owner: str, running: Collection[str]) -> Row | None:
-    """Return a row that may still be taken; it may have changed since it was looked at."""
-    row = conn.execute(select(t.outbox).where((t.outbox.c.id == key) & _open(now, owner, running))).first()
-    return dict(row._mapping) if row else None
+def still_due(conn: Connection, keys: Sequence[str], now: datetime, owner: str, running: Collection[str]) -> list[Row]:
+    """Return those of these rows that may still be taken, in this order; they may have changed since they were looked at."""
+    given = {"keys": list(keys), "now": iso(now), "owner": owner, "running": list(running)}
+    found = {row.id: dict(row._mapping) for row in conn.execute(_STILL, given)}
+    return [found[key] for key in keys if key in found]
 
 
-def take(conn: Connection, row: Row, now: datetime, owner: str) -> Row | None:
-    """Lease a row; None if another executor was faster."""
-    values = {
-        "state": "leased", "lease_owner": owner, "lease_until": iso(now + LEASE), "fence": row["fence"] + 1, "tries": row["tries"] + 1,
-    }  # fmt: skip
-    mine = (t.outbox.c.id == row["id"]) & (t.outbox.c.fence == row["fence"])
-    taken = conn.execute(update(t.outbox).where(mine).values(**values)).rowcount
-    return {**row, **values} if taken else None
+def take(conn: Connection, taken: Sequence[Row], now: datetime, owner: str) -> list[Row]:
+    """Lease rows that were looked at in this very transaction, which holds the writer's lock: nobody was faster."""
+    until = iso(now + LEASE)
+    conn.execute(_TAKE, {"keys": [row["id"] for row in taken], "owner": owner, "until": until})
+    new = {"state": "leased", "lease_owner": owner, "lease_until": until}
+    return [{**row, **new, "fence": row["fence"] + 1, "tries": row["tries"] + 1} for row in taken]
 
 
 def mine(conn: Connection, row: Row) -> bool:
     """Tell whether a leased row is still ours: nobody has taken it since."""
-    found = conn.execute(select(t.outbox.c.fence, t.outbox.c.state).where(t.outbox.c.id == row["id"])).one()
+    found = conn.execute(_MINE, {"key": row["id"]}).one()
     return bool(found.fence == row["fence"] and found.state == "leased")
 
 
@@ -91,14 +103,13 @@ def resume(conn: Connection, run: str, now: datetime) -> None:
 
 def next_due(conn: Connection, now: datetime) -> float | None:
     """Return the seconds until the next row is due; None if nothing waits."""
-    moment = conn.execute(select(func.min(t.outbox.c.due_at)).where(t.outbox.c.state == "waiting")).scalar_one_or_none()
+    moment = conn.execute(_NEXT).scalar_one_or_none()
     return None if moment is None else max((parse_iso(moment) - now).total_seconds(), 0.0)
 
 
 def has_due(conn: Connection, now: datetime) -> bool:
     """Tell whether something is due now."""
-    waiting = (t.outbox.c.state == "waiting") & (t.outbox.c.due_at <= iso(now))
-    return conn.execute(select(t.outbox.c.id).where(waiting).limit(1)).first() is not None
+    return conn.execute(_ANY, {"now": iso(now)}).first() is not None
 
 
 def set_back(conn: Connection, now: datetime) -> None:

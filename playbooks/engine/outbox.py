@@ -5,8 +5,9 @@ not come, the vendor is asked whether our own request is there before anything i
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from typing import TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
@@ -16,8 +17,10 @@ from hinomi.clock import Clock
 from hinomi.playbooks.engine import Engine, leases, messaging, rows
 from hinomi.playbooks.engine.effects import EFFECTS, PAGE_AFTER, action
 from hinomi.playbooks.engine.rows import Row
+from hinomi.playbooks.engine.together import Together
 from hinomi.state import State, new_id, t
 
+T = TypeVar("T")
 AT_ONCE = 16
 GIVE_UP = 100
 """Tries after which an effect that breaks each time is given up."""
@@ -35,6 +38,7 @@ class Executor:
         self.owner = owner or new_id()
         self.building = asyncio.Semaphore(1)  # a report takes a core for a second
         self.in_rooms: set[str] = set()
+        self._writes, self._looks = Together(state.write), Together(state.read)
         self._running: dict[asyncio.Task[None], Row] = {}
         self._ended: Callable[[], None] = lambda: None
         self._latest = clock.now()
@@ -48,11 +52,12 @@ class Executor:
 
         What is urgent starts whatever else is running; of the rest, at most `AT_ONCE` run beside each other.
         """
-        for row in await asyncio.to_thread(self._lease):
+        leased, again_in = await asyncio.to_thread(lambda: (self._lease(), self._next()))
+        for row in leased:
             task = asyncio.create_task(self._one(row))
             self._running[task] = row
             task.add_done_callback(self._end)
-        return await asyncio.to_thread(self._next)
+        return again_in
 
     def _end(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
@@ -81,20 +86,19 @@ class Executor:
             found = leases.due(conn, now, self.owner, running, room)
         if not found:
             return []
-        leased = []
         with self.state.write() as conn:
-            for key in found:
-                row = leases.still_due(conn, key, now, self.owner, running)
-                if row is None:
-                    continue
-                sent = action.sent_before(conn, row)
-                if leases.held_back(conn, row, now, sent=sent):
-                    continue
-                if row["kind"] == "action" and not action.may_send(self.engine, conn, row, now):
-                    continue
-                if taken := leases.take(conn, row, now, self.owner):
-                    leased.append({**taken, "sent": sent})
-        return leased
+            still = leases.still_due(conn, found, now, self.owner, running)
+            ready = [row for row in still if self._may_go(conn, row, now, running)]
+            return leases.take(conn, ready, now, self.owner) if ready else []
+
+    def _may_go(self, conn: Connection, row: Row, now: datetime, running: Collection[str]) -> bool:
+        """Tell whether a row is carried out now. An act is marked as sent; one before it may have dropped it meanwhile."""
+        if row["kind"] != "action":
+            return not leases.held_back(conn, row, now, sent=False)
+        if not leases.still_due(conn, [row["id"]], now, self.owner, running):
+            return False
+        row["sent"] = sent = action.sent_before(conn, row)
+        return not leases.held_back(conn, row, now, sent=sent) and action.may_send(self.engine, conn, row, now)
 
     def has_due(self, conn: Connection) -> bool:
         """Tell whether something is due now."""
@@ -115,16 +119,19 @@ class Executor:
             await self.write(row, lambda conn, now: self._broken(conn, row, problem, now))
 
     async def write(self, row: Row, change: Callable[[Connection, datetime], None]) -> None:
-        """Write what came of a leased row, in one transaction; nothing if another executor has taken it since."""
+        """Write what came of a leased row, whole or not at all; nothing if another executor has taken it since."""
 
-        def write() -> None:
-            with self.state.write() as conn:
-                if leases.mine(conn, row):
-                    change(conn, self.clock.now())
-                else:
-                    log.get().warning("effect.fenced", kind=row["kind"], fence=row["fence"])
+        def write(conn: Connection) -> None:
+            if leases.mine(conn, row):
+                change(conn, self.clock.now())
+            else:
+                log.get().warning("effect.fenced", kind=row["kind"], fence=row["fence"])
 
-        await asyncio.to_thread(write)
+        await self._writes.do(write)
+
+    async def look(self, look: Callable[[Connection], T]) -> T:
+        """Return what a look at the state store shows."""
+        return cast("T", await self._looks.do(look))
 
     def _broken(self, conn: Connection, row: Row, problem: str, now: datetime) -> None:
         """A fault of ours: try again with growing pauses, page a human at the third time, go on for a day."""

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Insert, Select, Table, Update, bindparam, insert, select, update
 
 from hinomi.clock import iso
-from hinomi.state import new_id, t, upsert
+from hinomi.state import add_once, new_id, t
 
 Row = dict[str, Any]
 EQUAL, SEVERAL, NONE = "=", "in", "null"
@@ -77,9 +77,7 @@ def enqueue(
         "id": new_id(), "kind": kind, "key": key, "run": run, "step": step, "incident": incident, "tenant": tenant, "body": dict(body),
         "urgent": urgent, "due_at": iso(now + timedelta(seconds=delay)), "created_at": iso(now),
     }  # fmt: skip
-    return (
-        conn.execute(upsert(conn, t.outbox).values(**row).on_conflict_do_nothing(index_elements=["key"])).rowcount > 0
-    )
+    return add_once(conn, t.outbox, "key", row)
 
 
 def add(conn: Connection, table: Table, **values: Any) -> Row:

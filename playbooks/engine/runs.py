@@ -61,11 +61,12 @@ def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> N
     if run["state"] != "running":
         return
     if run["playbook"].startswith(BY_HAND):
-        _end_if_done(conn, run, now, expected=1)
+        _end_if_done(conn, run, _visited(conn, run_id), now, expected=1)
         return
     playbook = library.pinned(conn, run["sha256"])
     incident = rows.get(conn, t.incident, run["incident"])
-    while (found := _next(playbook, visited := _visited(conn, run_id))) is not None:
+    visited = _visited(conn, run_id)
+    while (found := _next(playbook, visited)) is not None:
         row = rows.add(
             conn, t.step, run=run_id, name=found.id, kind=found.kind, visit=1, flow=found.flow, state="waiting", attempt=0,
             started_at=iso(now), action=found.do,
@@ -74,7 +75,8 @@ def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> N
             steps.start(steps.Turn(engine, conn, run, incident, found, row, now))
         else:
             steps.finish(conn, row["id"], "skipped", "condition", now)
-    _end_if_done(conn, run, now, expected=sum(not step.off_path for step in playbook.steps))
+        visited = _visited(conn, run_id)  # what was started may have started others
+    _end_if_done(conn, run, visited, now, expected=sum(not step.off_path for step in playbook.steps))
 
 
 def _visited(conn: Connection, run_id: str) -> dict[str, Row]:
@@ -130,13 +132,14 @@ def reconsider(conn: Connection, run: Row, name: str) -> None:
             conn.execute(delete(t.step).where(t.step.c.id == row["id"]))
 
 
-def _end_if_done(conn: Connection, run: Row, now: datetime, *, expected: int) -> None:
-    found = rows.find(conn, t.step, run=run["id"])
-    on_path = [row for row in found if not (row["detail"] or {}).get("off_path")]
+def _end_if_done(conn: Connection, run: Row, visited: Mapping[str, Row], now: datetime, *, expected: int) -> None:
+    on_path = [row for row in visited.values() if not (row["detail"] or {}).get("off_path")]
+    if len(on_path) < expected or not all(row["done_at"] for row in visited.values()):
+        return
     waiting = rows.find(conn, t.wait, run=run["id"], state="open")
     effects = rows.find(conn, t.outbox, run=run["id"], state=["waiting", "leased"])
     pending = [row for row in effects if row["kind"] != "verify" or not row["body"].get("late")]
-    if len(on_path) < expected or waiting or pending or not all(row["done_at"] for row in found):
+    if waiting or pending:
         return
     rows.change(conn, t.run, run["id"], state="done", ended_at=iso(now), rev=run["rev"] + 1)
     journal.tell(conn, run["incident"], "run", says.RUN_ENDED, now, run=run["id"], state="done")

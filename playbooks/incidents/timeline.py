@@ -8,6 +8,8 @@ from sqlalchemy import Connection, insert, select
 from hinomi.clock import iso
 from hinomi.state import t
 
+_ADD = insert(t.timeline)
+
 
 def add(
     conn: Connection,
@@ -21,7 +23,7 @@ def add(
 ) -> None:
     """Write one entry. ``text`` is for people; ``data`` holds what reports need."""
     row = {"incident": incident, "at": iso(now), "kind": kind, "actor": actor, "text": text[:2000], "data": data or {}}
-    conn.execute(insert(t.timeline).values(**row))
+    conn.execute(_ADD, row)
 
 
 def of(conn: Connection, incident: str) -> list[dict[str, Any]]:

@@ -51,6 +51,7 @@ class _Templates(BaseLoader):
         return found.read_text(encoding="utf-8"), None, None
 
 
+@cache
 def known(language: str = "ja") -> list[str]:
     """Return the names of the templates of a language."""
     folder = files(__name__).joinpath("templates", language)

@@ -163,9 +163,9 @@ async def _may_repeat(executor: "Executor", row: Row, step: Row, intent: Intent)
             return leases.held_back(conn, row, now, sent=False)
         return True
 
-    held: list[bool] = []
-    await executor.write(row, lambda conn, now: held.append(hold_back(conn, now)))
-    return held == [False]
+    held = {}
+    await executor.write(row, lambda conn, now: held.update(back=hold_back(conn, now)))
+    return held == {"back": False}
 
 
 # --- what came of it ------------------------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """A message: composed when it is sent, so that it says what is so by then; the same Message-ID however often."""
 
-import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +35,7 @@ ISOLATION = {
 
 async def carry_out(executor: "Executor", row: Row) -> None:
     """Tell the rooms of its role, or send it by the first channel that takes it."""
-    message = await asyncio.to_thread(_compose, executor, row)
+    message = await executor.look(lambda conn: _compose(executor.engine, conn, row))
     if message is None:
         await executor.write(row, lambda conn, now: leases.done(conn, row, now, "its incident is gone"))
         return
@@ -69,18 +68,16 @@ async def _in_rooms(executor: "Executor", row: Row) -> str:
     """Tell the rooms of the message's role; return what one of them said, if that is enough."""
     if row["body"]["report"] or not rooms.told(executor.engine, row["body"]["role"], row["tenant"]):
         return ""  # a report has to be read or written, behind a link that is somebody's own
-    message = await asyncio.to_thread(_compose, executor, row, shared=True)
+    message = await executor.look(lambda conn: _compose(executor.engine, conn, row, shared=True))
     return await room.tell(executor, row, message) if message else ""
 
 
-def _compose(executor: "Executor", row: Row, *, shared: bool = False) -> Message | None:
+def _compose(engine: "Engine", conn: Connection, row: Row, *, shared: bool = False) -> Message | None:
     """Write the message; in a ``shared`` one there is no link that would count for one person."""
-    body, engine = row["body"], executor.engine
-    with executor.state.read() as conn:
-        found = rows.find(conn, t.incident, id=row["incident"])
-        if not found:
-            return None
-        facts = _facts(engine, conn, found[0], row)
+    body, found = row["body"], rows.find(conn, t.incident, id=row["incident"])
+    if not found:
+        return None
+    facts = _facts(engine, conn, found[0], row)
     if shared and ("link" in facts or "wait" in facts):
         facts["link"] = says.IN_ROOM
     composed = compose(body["template"], body["language"], facts)
