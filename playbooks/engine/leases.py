@@ -43,6 +43,7 @@ _TAKE = (
 )  # fmt: skip
 _MINE = select(t.outbox.c.fence, t.outbox.c.state).where(t.outbox.c.id == bindparam("key"))
 _NEXT = select(func.min(t.outbox.c.due_at)).where(t.outbox.c.state == "waiting")
+_NEXT_URGENT = _NEXT.where(t.outbox.c.urgent)
 _ANY = select(t.outbox.c.id).where(_waits).limit(1)
 
 
@@ -101,9 +102,9 @@ def resume(conn: Connection, run: str, now: datetime) -> None:
     conn.execute(update(t.outbox).where(held).values(due_at=iso(now), error=None))
 
 
-def next_due(conn: Connection, now: datetime) -> float | None:
-    """Return the seconds until the next row is due; None if nothing waits."""
-    moment = conn.execute(_NEXT).scalar_one_or_none()
+def next_due(conn: Connection, now: datetime, *, urgent: bool = False) -> float | None:
+    """Return the seconds until the next row (that is ``urgent``) is due; None if nothing waits."""
+    moment = conn.execute(_NEXT_URGENT if urgent else _NEXT).scalar_one_or_none()
     return None if moment is None else max((parse_iso(moment) - now).total_seconds(), 0.0)
 
 

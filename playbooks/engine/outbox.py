@@ -48,11 +48,12 @@ class Executor:
         self._ended = wake
 
     async def start_due(self) -> float | None:
-        """Start what is due and do not wait for it; return seconds until the next (None: nothing waits).
+        """Start what is due and do not wait for it; return seconds until the next that can start (None: nothing waits).
 
-        What is urgent starts whatever else is running; of the rest, at most `AT_ONCE` run beside each other.
+        What is urgent starts whatever else is running; of the rest, at most `AT_ONCE` run beside each other: while they
+        do, the next starts when one has ended.
         """
-        leased, again_in = await asyncio.to_thread(lambda: (self._lease(), self._next()))
+        leased, again_in = await asyncio.to_thread(self._lease_and_look)
         for row in leased:
             task = asyncio.create_task(self._one(row))
             self._running[task] = row
@@ -73,6 +74,11 @@ class Executor:
         await self.start_due()
         await self.settle()
         return await asyncio.to_thread(self._next)
+
+    def _lease_and_look(self) -> tuple[list[Row], float | None]:
+        leased = self._lease()
+        under_way = [*list(self._running.values()), *leased]
+        return leased, self._next(full=sum(not row["urgent"] for row in under_way) >= AT_ONCE)
 
     def _lease(self) -> list[Row]:
         now = self.clock.now()
@@ -104,9 +110,9 @@ class Executor:
         """Tell whether something is due now."""
         return leases.has_due(conn, self.clock.now())
 
-    def _next(self) -> float | None:
+    def _next(self, *, full: bool = False) -> float | None:
         with self.state.read() as conn:
-            return leases.next_due(conn, self.clock.now())
+            return leases.next_due(conn, self.clock.now(), urgent=full)
 
     async def _one(self, row: Row) -> None:
         try:
