@@ -64,9 +64,9 @@ def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> N
         _end_if_done(conn, run, _visited(conn, run_id), now, expected=1)
         return
     playbook = library.pinned(conn, run["sha256"])
-    incident = rows.get(conn, t.incident, run["incident"])
     visited = _visited(conn, run_id)
     while (found := _next(playbook, visited)) is not None:
+        incident = rows.get(conn, t.incident, run["incident"])
         row = rows.add(
             conn, t.step, run=run_id, name=found.id, kind=found.kind, visit=1, flow=found.flow, state="waiting", attempt=0,
             started_at=iso(now), action=found.do,

@@ -95,8 +95,10 @@ def _when(value: object, language: str) -> str:
 
 def _clean(value: object, longest: int) -> str:
     """Return a fact as one line: no control, bidi or line-breaking character can forge another line."""
-    text = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in str(value))
-    text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})
+    text = str(value)
+    if not text.isprintable():
+        text = "".join(" " if unicodedata.category(c) in {"Cc", "Zl", "Zp"} else c for c in text)
+        text = "".join(c for c in text if unicodedata.category(c) not in {"Cf", "Cs"})
     text = " ".join(text.split())
     return text if len(text) <= longest else text[: longest - 1] + "…"
 

@@ -1,7 +1,9 @@
 """In a drill whatever goes through a channel says so: mail, Slack, webhooks, and channels that somebody else brings."""
 
 import json
+from email import message_from_bytes
 from email.header import decode_header, make_header
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ pytestmark = pytest.mark.anyio
 def test_a_mail_of_every_template_is_marked_in_subject_body_and_header(language: str) -> None:
     for template in known(language):
         subject, text = compose(template, language, {"incident": 1, "link": "http://127.0.0.1/r/x"})
-        mail = build(mark(Message("1", "a@b.test", subject, text)), "s@b.test")
+        mail = message_from_bytes(build(mark(Message("1", "a@b.test", subject, text)), "s@b.test"), policy=default)
         lines = mail.get_content().strip().splitlines()
         assert str(make_header(decode_header(str(mail["Subject"])))).startswith(MARK), template
         assert mail[HEADER] == "yes"
