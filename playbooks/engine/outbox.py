@@ -21,7 +21,7 @@ from hinomi.playbooks.engine.together import Together
 from hinomi.state import State, new_id, t
 
 T = TypeVar("T")
-AT_ONCE = 16
+AT_ONCE = 32
 GIVE_UP = 100
 """Tries after which an effect that breaks each time is given up."""
 SET_BACK = timedelta(seconds=1)

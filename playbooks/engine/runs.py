@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, bindparam, delete, select
 
 from hinomi.clock import iso
 from hinomi.errors import ConflictError, NotFoundError
@@ -16,6 +16,8 @@ from hinomi.tenancy import Grant, within
 
 if TYPE_CHECKING:
     from hinomi.playbooks.engine import Engine
+
+_VISITED = select(t.step.c["id", "name", "state", "outcome", "done_at", "detail"]).where(t.step.c.run == bindparam("run_id"))
 
 #: Playbook name of an act by hand: its run has one step and no graph.
 BY_HAND = "by-hand"
@@ -80,7 +82,8 @@ def advance(engine: "Engine", conn: Connection, run_id: str, now: datetime) -> N
 
 
 def _visited(conn: Connection, run_id: str) -> dict[str, Row]:
-    return {row["name"]: row for row in rows.find(conn, t.step, run=run_id)}
+    """Return what the graph asks of the steps that were started: asked at every step's end, so no more than that."""
+    return {row.name: dict(row._mapping) for row in conn.execute(_VISITED, {"run_id": run_id})}
 
 
 def _next(playbook: Playbook, visited: Mapping[str, Row]) -> Step | None:
