@@ -88,12 +88,11 @@ def build(message: Message, sender: str) -> bytes:
 
 
 def _encoded(name: str, text: str) -> str:
-    """Return a header's text as one line, folded where it is long, and encoded where it is not plain (RFC 2047)."""
+    """Return a header's text on its line, or encoded and folded where it is long or not plain (RFC 2047)."""
     text = one_line(text)
-    plain = text.isascii() and "=?" not in text
-    if plain and len(name) + len(text) < LINE:
+    if text.isascii() and "=?" not in text and len(name) + len(text) < LINE:
         return text
-    return Header(text, "us-ascii" if plain else _BASE64, header_name=name).encode(linesep="\r\n")
+    return Header(text, _BASE64, header_name=name).encode(linesep="\r\n")
 
 
 class MailChannel:
@@ -115,10 +114,9 @@ class MailChannel:
         """
         mail = build(message, self._settings.sender)
         sender, to = address(self._settings.sender), [address(one) for one in (message.to, *message.cc)]
-        options = [] if "".join([sender, *to]).isascii() else ["SMTPUTF8"]
         try:
             async with self._lines.one() as server:
-                refused, answer = await server.sendmail(sender, to, mail, mail_options=options, timeout=TIMEOUT)
+                refused, answer = await server.sendmail(sender, to, mail, timeout=TIMEOUT)
         except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
             raise ChannelError(_why(error), permanent=_permanent(error)) from error
         if to[0] in refused:

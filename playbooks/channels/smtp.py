@@ -7,15 +7,12 @@ of messages, and nothing is held open after it.
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from time import monotonic
 from typing import NamedTuple
 
 from aiosmtplib import SMTP, SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
 REST = 2.0
 """Seconds that a connection is kept for a next message."""
-FRESH = 0.2
-"""Seconds for which one that has just taken a message is trusted to take another."""
 PROBE = 2.0
 """Seconds in which one that was at rest must show that it still works, and in which one that is left says goodbye."""
 MESSAGES = 50
@@ -24,11 +21,10 @@ FAULTS = (SMTPException, OSError, TimeoutError)
 
 
 class Line(NamedTuple):
-    """An open connection, how many messages went over it, and when the last did."""
+    """An open connection, and how many messages went over it."""
 
     server: SMTP
     sent: int
-    since: float
 
 
 class Lines:
@@ -60,16 +56,15 @@ class Lines:
     async def _opened(self) -> Line:
         server = self._make()
         await server.connect()
-        return Line(server, 0, monotonic())
+        return Line(server, 0)
 
     async def _rested(self) -> Line | None:
-        """Return one that was at rest and still works; None if there is none."""
+        """Return one that was at rest and says that it still works; None if there is none."""
         while self._resting:
             line, rest = self._resting.popitem()
             rest.cancel()
             try:
-                if not line.server.is_connected or monotonic() - line.since > FRESH:
-                    await line.server.rset(timeout=PROBE)
+                await line.server.rset(timeout=PROBE)
             except FAULTS:
                 line.server.close()
             else:
@@ -77,7 +72,7 @@ class Lines:
         return None
 
     def _put_to_rest(self, line: Line) -> None:
-        used = Line(line.server, line.sent + 1, monotonic())
+        used = Line(line.server, line.sent + 1)
         self._resting[used] = asyncio.create_task(self._rest(used))
 
     async def _rest(self, line: Line) -> None:

@@ -1,4 +1,6 @@
+import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -9,7 +11,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 
 from hinomi.cli.acting.ports import free_port
-from hinomi.playbooks.channels import ChannelError, Message, channels
+from hinomi.playbooks.channels import ChannelError, Message, channels, smtp
 from hinomi.settings import Mail, Settings
 
 pytestmark = pytest.mark.anyio
@@ -28,6 +30,7 @@ class Box:
         self.recipients: list[list[str]] = []
         self.answers: dict[str, str] = {}
         self.data_answer = "250 taken as 42"
+        self.peers: list[Any] = []
 
     async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
         if address in self.answers:
@@ -36,6 +39,7 @@ class Box:
         return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.peers.append(session.peer)
         if self.data_answer.startswith("250"):
             self.mails.append(message_from_bytes(envelope.content, policy=default))
             self.recipients.append(list(envelope.rcpt_tos))
@@ -83,6 +87,57 @@ async def test_a_second_try_has_the_same_message_id(box: tuple[Box, int]) -> Non
     for _ in range(2):
         await channel(port).send(MESSAGE)
     assert handler.mails[0]["Message-ID"] == handler.mails[1]["Message-ID"]
+
+
+async def test_messages_one_after_another_go_over_one_connection(box: tuple[Box, int]) -> None:
+    handler, port = box
+    mail = channel(port)
+    await mail.send(MESSAGE)
+    handler.answers = {"sensei@example.jp": "550 no such box"}
+    with pytest.raises(ChannelError):
+        await mail.send(MESSAGE)
+    handler.answers = {}
+    await mail.send(replace(MESSAGE, id="receipt-2"))
+    assert [m["Message-ID"] for m in handler.mails] == ["<receipt-1@soc.example.jp>", "<receipt-2@soc.example.jp>"]
+    assert handler.recipients == [["sensei@example.jp"]] * 2
+    assert len(set(handler.peers)) == 1
+
+
+async def test_messages_at_the_same_time_do_not_wait_for_each_other(box: tuple[Box, int]) -> None:
+    handler, port = box
+    mail = channel(port)
+    await asyncio.gather(mail.send(MESSAGE), mail.send(MESSAGE))
+    assert len(set(handler.peers)) == 2
+
+
+async def test_a_connection_that_the_server_has_closed_meanwhile_is_opened_again() -> None:
+    handler, port = Box(), free_port()
+    mail = channel(port)
+    for _ in range(2):
+        server = Controller(handler, hostname="127.0.0.1", port=port)
+        server.start()
+        await mail.send(MESSAGE)
+        server.stop()
+    assert len(handler.mails) == 2
+
+
+async def test_nothing_is_held_open_after_a_moment(box: tuple[Box, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smtp, "REST", 0.01)
+    mail = channel(box[1])
+    await mail.send(MESSAGE)
+    await asyncio.gather(*mail._lines._resting.values())
+    assert not mail._lines._resting
+    await mail.send(MESSAGE)
+    assert len(set(box[0].peers)) == 2
+
+
+@pytest.mark.parametrize(
+    "subject", ["x" * 200, "長い件名" * 40, "=?utf-8?b?5Lu2?=", "half =?utf-8?q?", "a " * 100 + "b"]
+)
+async def test_any_subject_arrives_as_it_was_written(box: tuple[Box, int], subject: str) -> None:
+    handler, port = box
+    await channel(port).send(Message("m", "sensei@example.jp", subject, "t"))
+    assert handler.mails[0]["Subject"] == subject
 
 
 async def test_a_copy_refused_does_not_fail_the_message(box: tuple[Box, int]) -> None:
