@@ -73,15 +73,12 @@ class Lines:
 
     def _put_to_rest(self, line: Line) -> None:
         used = Line(line.server, line.sent + 1)
-        self._resting[used] = asyncio.create_task(self._rest(used))
+        self._resting[used] = rest = asyncio.create_task(self._rest(used))
+        rest.add_done_callback(lambda _: self._resting.pop(used, None) and used.server.close())  # it was cancelled
 
     async def _rest(self, line: Line) -> None:
-        try:
-            await asyncio.sleep(REST if line.sent < MESSAGES else 0)
-        finally:
-            mine = self._resting.pop(line, None) is not None  # else it was taken
-            if mine and asyncio.current_task().cancelling():  # type: ignore[union-attr]  # this is a task
-                line.server.close()
+        await asyncio.sleep(REST if line.sent < MESSAGES else 0)
+        del self._resting[line]
         try:
             await line.server.quit(timeout=PROBE)
         except FAULTS:
