@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from hinomi.clock import iso, parse_iso
 from hinomi.directory import Device
@@ -17,6 +17,7 @@ from hinomi.state import get_setting, t
 from hinomi.tenancy import municipality
 
 KILLSWITCH = "killswitch"
+_STATE = select(t.run.c.state).where(t.run.c.id == bindparam("key"))
 
 
 def killswitch(conn: Connection) -> bool:
@@ -26,7 +27,7 @@ def killswitch(conn: Connection) -> bool:
 
 def paused(conn: Connection, run: str | None) -> bool:
     """Whether a run is paused: it sends nothing more, nobody is reminded, and what was sent is still looked after."""
-    return run is not None and conn.execute(select(t.run.c.state).where(t.run.c.id == run)).scalar() == "paused"
+    return run is not None and conn.execute(_STATE, {"key": run}).scalar() == "paused"
 
 
 def why_not(conn: Connection, guards: Guards, incident: Mapping[str, Any], device: Device, now: datetime) -> str:

@@ -17,7 +17,8 @@ from hinomi.tenancy import Grant, within
 if TYPE_CHECKING:
     from hinomi.playbooks.engine import Engine
 
-_VISITED = select(t.step.c["id", "name", "state", "outcome", "done_at", "detail"]).where(t.step.c.run == bindparam("run_id"))
+_ASKED = (t.step.c.id, t.step.c.name, t.step.c.state, t.step.c.outcome, t.step.c.done_at, t.step.c.detail)
+_VISITED = select(*_ASKED).where(t.step.c.run == bindparam("run_id"))
 
 #: Playbook name of an act by hand: its run has one step and no graph.
 BY_HAND = "by-hand"

@@ -163,7 +163,7 @@ async def _may_repeat(executor: "Executor", row: Row, step: Row, intent: Intent)
             return leases.held_back(conn, row, now, sent=False)
         return True
 
-    held = {}
+    held: dict[str, bool] = {}
     await executor.write(row, lambda conn, now: held.update(back=hold_back(conn, now)))
     return held == {"back": False}
 
