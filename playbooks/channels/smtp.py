@@ -74,7 +74,12 @@ class Lines:
     def _put_to_rest(self, line: Line) -> None:
         used = Line(line.server, line.sent + 1)
         self._resting[used] = rest = asyncio.create_task(self._rest(used))
-        rest.add_done_callback(lambda _: self._resting.pop(used, None) and used.server.close())  # it was cancelled
+        rest.add_done_callback(lambda _: self._ended(used))
+
+    def _ended(self, line: Line) -> None:
+        """Close one whose rest was cancelled, though nobody has taken it: the loop ends."""
+        if self._resting.pop(line, None) is not None:
+            line.server.close()
 
     async def _rest(self, line: Line) -> None:
         await asyncio.sleep(REST if line.sent < MESSAGES else 0)
