@@ -175,6 +175,9 @@ class Mail(OpenSection):
     tls: Literal["none", "starttls", "tls"] = Field(default="none")
     user: str = Field(default="")
     password: str = Field(default="", repr=False)
+    connections: int = Field(
+        default=8, ge=1, le=100, description="Connections to it at one time; Exchange Online allows three."
+    )
 
 
 class Guards(Section):

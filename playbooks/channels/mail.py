@@ -104,7 +104,7 @@ class MailChannel:
         """Take the server's settings; ``ca_file`` names a private CA."""
         self._settings = settings
         self._ca_file = settings.own().get("ca_file")
-        self._lines = Lines(self._server)
+        self._lines = Lines(self._server, settings.connections)
 
     async def send(self, message: Message) -> str:
         """Send it to its address and copies; return the server's answer.

@@ -1,7 +1,7 @@
 """Connections to a mail server: one that has just taken a message takes the next, if that comes within a moment.
 
-Nobody waits for a connection: whoever finds none at rest opens one. So greeting, TLS and log-in are paid once for a burst
-of messages, and nothing is held open after it.
+Whoever finds none at rest opens one, up to the number that the server may see at one time. So greeting, TLS and log-in are
+paid once for a burst of messages, and nothing is held open after it.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ class Line(NamedTuple):
 class Lines:
     """The connections to one server."""
 
-    def __init__(self, make: Callable[[], SMTP]):
-        """Take what makes a connection that is not open yet."""
-        self._make = make
+    def __init__(self, make: Callable[[], SMTP], most: int):
+        """Take what makes a connection that is not open yet, and how many there may be at one time."""
+        self._make, self._places = make, asyncio.Semaphore(most)
         self._resting: dict[Line, asyncio.Task[None]] = {}
 
     @asynccontextmanager
@@ -42,16 +42,17 @@ class Lines:
         Raises:
             SMTPException, OSError, TimeoutError: If the server cannot be reached, or does not let us in.
         """
-        line = await self._rested() or await self._opened()
-        try:
-            yield line.server
-        except (SMTPResponseException, SMTPRecipientsRefused):
+        async with self._places:
+            line = await self._rested() or await self._opened()
+            try:
+                yield line.server
+            except (SMTPResponseException, SMTPRecipientsRefused):
+                self._put_to_rest(line)
+                raise
+            except BaseException:
+                line.server.close()
+                raise
             self._put_to_rest(line)
-            raise
-        except BaseException:
-            line.server.close()
-            raise
-        self._put_to_rest(line)
 
     async def _opened(self) -> Line:
         server = self._make()

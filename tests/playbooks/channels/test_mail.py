@@ -110,6 +110,14 @@ async def test_messages_at_the_same_time_do_not_wait_for_each_other(box: tuple[B
     assert len(set(handler.peers)) == 2
 
 
+async def test_a_server_sees_no_more_connections_at_one_time_than_is_set(box: tuple[Box, int]) -> None:
+    handler, port = box
+    mail = channel(port, connections=2)
+    await asyncio.gather(*(mail.send(replace(MESSAGE, id=f"receipt-{n}")) for n in range(8)))
+    assert len(handler.mails) == 8
+    assert len(set(handler.peers)) == 2
+
+
 async def test_a_connection_that_the_server_has_closed_meanwhile_is_opened_again() -> None:
     handler, port = Box(), free_port()
     mail = channel(port)
