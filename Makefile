@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PYTEST := $(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -q -n 5 --dist loadfile --no-loadscope-reorder
 ES_NODE ?= $(wildcard ../shared/tools/es-node)
 
 # Modules are compiled once, not at each process that the demo and the tests start, whatever the shell says.

@@ -27,7 +27,8 @@ from hinomi.settings import Settings
 from hinomi.state import State
 
 SHARED = Path(__file__).parents[1].parent / "shared"
-WAITING = ("faults", "e2e", "runtime")
+#: Folders whose tests wait for processes and clocks more than they compute; whose files take longest stand first.
+WAITING = ("faults", "e2e", "runtime", "vendors", "engine", "sources", "events", "channels")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -41,8 +42,12 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that wait more than they compute, so that no worker is left alone with them at the end."""
-    items.sort(key=lambda item: item.path.parent.name not in WAITING)
+    """Mix the files that wait with those that compute, so that there is work for the processors all the time."""
+    files = list(dict.fromkeys(item.path for item in items))
+    waiting = sorted((f for f in files if f.parent.name in WAITING), key=lambda f: WAITING.index(f.parent.name))
+    computing = [f for f in files if f.parent.name not in WAITING]
+    place = {file: number / len(group) for group in (waiting, computing) for number, file in enumerate(group)}
+    items.sort(key=lambda item: place[item.path])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
