@@ -83,20 +83,21 @@ def backlog(o: Options) -> Iterator[Row]:
                 time.sleep(0.2)
         finally:
             os.kill(worker, signal.SIGCONT)
-        found, most = [], dict[str, float]()
+        most, resident = dict[str, float](), 0.0
         _background(r, count / 4 + 30)
         at = r.attacks(r.pcs, 4.0)
         while True:
             memory = r.memory()
-            most = max(most, memory, key=lambda m: sum(m.values()))
+            most, resident = max(most, memory, key=lambda m: sum(m.values())), max(resident, r.resident())
             if waiting(r, "bulk-0", "worker") == 0 and waiting(r, "bulk-0", "storer") == 0:
                 break
             time.sleep(0.5)
         found = r.latencies(at)
         yield from latency_rows(f"backlog of {o['backlog']:,} in another partition", found, 2000, (None, 1000))
-        yield Row("memory, most, all processes", sum(most.values()), "MB", 1229, 900)
+        yield Row("memory, most, all processes (PSS)", sum(most.values()), "MiB", 1229, 900)
+        yield Row("the same, shared pages in each (RSS)", resident, "MiB", 1229, 900)
         for role, size in sorted(most.items()):
-            yield Row(f"  {role}", size, "MB")
+            yield Row(f"  {role} (PSS)", size, "MiB")
 
 
 def waiting(r: Rig, partition: str, reader: str) -> int:
@@ -137,7 +138,7 @@ def throughput(o: Options) -> Iterator[Row]:
         yield Row("first line sent → last line stored", end["accepted"] / took, "events/s", -5000, -12000)
         yield Row("most events not yet stored", behind, "events")
         yield Row("answers 429", end["refused"], "")
-        yield Row("memory, all processes", sum(r.memory().values()), "MB")
+        yield Row("memory, all processes", sum(r.memory().values()), "MiB")
 
 
 NOISY = """
@@ -233,7 +234,7 @@ def idle(o: Options) -> Iterator[Row]:
         time.sleep(o["idle"])
         used = (r.cpu() - before) / (time.monotonic() - start) * 100
         yield Row(f"all processes over {o['idle']:.0f} s", used, "% of a core", 2, 1)
-        yield Row("memory, all processes", sum(r.memory().values()), "MB")
+        yield Row("memory, all processes", sum(r.memory().values()), "MiB")
 
 
 def report(o: Options) -> Iterator[Row]:

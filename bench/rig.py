@@ -186,6 +186,10 @@ class Rig:
         """Return MiB resident per role; a page that n processes share is counted as 1/n in each (PSS), as all is one fork."""
         return {role: psutil.Process(pid).memory_full_info().pss / 2**20 for pid, role in self.processes().items()}
 
+    def resident(self) -> float:
+        """Return MiB resident (RSS), summed: shared pages are counted in each process."""
+        return sum(psutil.Process(pid).memory_info().rss for pid in self.processes()) / 2**20
+
     def cpu(self) -> float:
         """Return the processor seconds that all processes of serve have used."""
         return sum(map(self.cpu_of, self.processes()))

@@ -83,7 +83,7 @@ def _through(r: Rig, port: int, o: Options) -> Iterator[Row]:
     yield Row("first line sent → last line stored", stored / (time.monotonic() - begun), "events/s", None, None)
     yield Row("sent at", end["a_second"], "lines/s", -4900, -10_000)
     yield Row("most lines not yet stored", most, "lines")
-    yield Row("memory, all processes", sum(r.memory().values()), "MB")
+    yield Row("memory, all processes", sum(r.memory().values()), "MiB")
 
 
 def _stored(r: Rig) -> int:

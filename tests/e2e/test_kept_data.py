@@ -66,10 +66,10 @@ class Day:
 
 
 @pytest.fixture(scope="module")
-def day(demo: Callable[..., Any], hinomi: Hinomi, tmp_path_factory: pytest.TempPathFactory) -> Day:
+def day(demo: Callable[..., Any], world_module: Any, tmp_path_factory: pytest.TempPathFactory) -> Day:
     folder = tmp_path_factory.mktemp("kept")
     done, found = demo(folder)
-    return Day(folder / "day", hinomi, done.stdout, found)
+    return Day(folder / "day", world_module.run_here, done.stdout, found)
 
 
 @pytest.fixture
